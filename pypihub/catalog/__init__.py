@@ -1,0 +1,1 @@
+"""The heart: who may see what. Maps a project to its repository and answers from GitHub's listing of it."""

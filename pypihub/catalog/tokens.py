@@ -1,0 +1,60 @@
+"""Tokens that GitHub refused, remembered for a while so that they are not tried again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NewType
+
+from pypihub.errors import TokenRefusedError
+from pypihub.github.credentials import Token
+
+TokenHash = NewType("TokenHash", bytes)
+"""Stands for a token wherever something is remembered of it; of use only to the process that made it."""
+
+
+class TokenHasher:
+    """Makes keyed hashes of tokens; the key is random, lives in memory and ends with the process."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def __call__(self, token: Token) -> TokenHash:
+        return TokenHash(hashlib.blake2b(token.reveal().encode(), key=self._key, digest_size=16).digest())
+
+
+class RefusedTokens:
+    """Remembers up to `size` refused tokens for `lifetime` seconds; `seconds` is a clock."""
+
+    def __init__(
+        self, hasher: TokenHasher, seconds: Callable[[], float], *, lifetime: float = 60, size: int = 10_000
+    ) -> None:
+        self._hasher = hasher
+        self._seconds = seconds
+        self._lifetime = lifetime
+        self._size = size
+        self._until: OrderedDict[TokenHash, float] = OrderedDict()
+
+    def add(self, token: Token) -> None:
+        """Remembers the token from now on; the one refused longest ago is forgotten where there is no room."""
+        key = self._hasher(token)
+        self._until[key] = self._seconds() + self._lifetime
+        self._until.move_to_end(key)
+        if len(self._until) > self._size:
+            self._until.popitem(last=False)
+
+    def check(self, token: Token) -> None:
+        """Raises TokenRefusedError for a token that GitHub refused within the lifetime."""
+        key = self._hasher(token)
+        until = self._until.get(key)
+        if until is None:
+            return
+        if until <= self._seconds():
+            del self._until[key]
+            return
+        raise TokenRefusedError(
+            "GitHub did not accept this token a moment ago. Check that it is complete and has not expired;"
+            f" it is tried again after {self._lifetime:g} s."
+        )

@@ -1,0 +1,241 @@
+"""The configuration: a TOML file becomes a frozen `Config`; every error names its key.
+
+`etc/pypihub.toml` is the annotated example of every key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+import re2
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+from msgspec import Meta, Struct
+
+from pypihub.errors import ConfigError
+
+
+class Seconds(float):
+    """A duration in seconds, written as `"15s"`, `"500ms"`, `"2m"` or `"1h"`."""
+
+
+class Pattern:
+    """A regular expression in RE2's syntax, compiled.
+
+    Raises ValueError with RE2's own words for what it does not accept.
+    """
+
+    def __init__(self, text: str) -> None:
+        options = re2.Options()
+        options.log_errors = False  # RE2 would write to stderr itself
+        try:
+            self.regex = re2.compile(text, options=options)
+        except re2.error as error:
+            detail = error.args[0].decode(errors="replace")
+            raise ValueError(f"Expected a regular expression (RE2): {detail}") from None
+
+
+class _Table(Struct, frozen=True, kw_only=True):
+    """A table of the file."""
+
+
+class TLS(_Table, frozen=True, kw_only=True):
+    """`[server.tls]`: PEM files, absolute once loaded; `crt` may hold the chain behind the certificate."""
+
+    crt: Path
+    key: Path
+
+
+class Server(_Table, frozen=True, kw_only=True):
+    """`[server]`: where to listen. `endpoint` stands instead of host, port and tls."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
+    port: Annotated[int, Meta(ge=1, le=65535)] = 3141
+    endpoint: str | tuple[str, ...] | None = None
+    tls: TLS | None = None
+
+
+class Replace(_Table, frozen=True, kw_only=True):
+    """`[[github.replace]]`: a rule from project names to repository names."""
+
+    patt: Pattern
+    repl: str
+
+
+class GitHub(_Table, frozen=True, kw_only=True):
+    """`[github]`: which GitHub, whose repositories, and how long to wait for an answer."""
+
+    owners: tuple[str, ...] = ()
+    api_url: str = "https://api.github.com"
+    graphql_url: str = ""
+    timeout: Seconds = Seconds(15)
+    replace: tuple[Replace, ...] = ()
+
+
+class Config(_Table, frozen=True, kw_only=True):
+    """All of the configuration. Without a file it is `Config()`."""
+
+    server: Server = Server()
+    github: GitHub = GitHub(graphql_url="https://api.github.com/graphql")
+
+
+def load_config(file: Path | None) -> Config:
+    """The configuration in `file`; without one, the defaults.
+
+    Raises ConfigError with one line that names the file, the key and what it should be.
+    """
+    if file is None:
+        return Config()
+    try:
+        with file.open("rb") as stream:
+            raw = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not TOML: {error}".replace("\n", " ")) from None
+    try:
+        return parse_config(raw, file.absolute().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.message}") from None
+
+
+def parse_config(raw: dict[str, Any], folder: Path) -> Config:
+    """The configuration in a parsed TOML document whose relative paths are relative to `folder`.
+
+    Raises ConfigError with one line that names the key and what it should be.
+    """
+    _refuse_unknown_keys(raw, Config, "")
+    try:
+        config = msgspec.convert(raw, Config, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_reworded(str(error))) from None
+    return msgspec.structs.replace(
+        config, server=_checked_server(config.server, raw, folder), github=_checked_github(config.github)
+    )
+
+
+def _refuse_unknown_keys(table: dict[str, Any], kind: type[Struct], path: str) -> None:
+    """Walks the document beside its type; what is no table is left to the conversion's own check."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean {path}{near[0]}?" if near else f"known here: {', '.join(fields)}"
+            raise ConfigError(f"{path}{key}: unknown key; {hint}")
+        table_types = [t for t in (fields[key], *get_args(fields[key])) if _is_table(t)]
+        for table_type in table_types:
+            for number, entry in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(entry, dict):
+                    where = f"{path}{key}[{number}]." if isinstance(value, list) else f"{path}{key}."
+                    _refuse_unknown_keys(entry, table_type, where)
+
+
+def _is_table(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, _Table)
+
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_LONGEST = 24 * 3600
+
+
+def _decode(kind: type[Any], value: object) -> Any:
+    """msgspec's hook for the types that it does not know."""
+    if kind is Seconds:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        seconds = float(match[1]) * _UNITS[match[2]] if match else 0
+        if not 0 < seconds <= _LONGEST:
+            raise ValueError('Expected a duration such as "15s", "500ms" or "2m"')
+        return Seconds(seconds)
+    if not isinstance(value, str):
+        raise TypeError("Expected `str`")
+    return kind(value)
+
+
+_WORDS = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "array": "a list", "object": "a table",
+}  # fmt: skip
+
+
+def _reworded(problem: str) -> str:
+    """msgspec's ``Expected `int`, got `str` - at `$.server.port` `` with the key first and TOML's words."""
+    text, _, where = problem.partition(" - at `$")
+    where = where.rstrip("`").lstrip(".")
+    if match := re.fullmatch(r"Object missing required field `(\w+)`", text):
+        return f"{where}.{match[1]}: is missing, it should be a text"
+    text = re.sub(r"`([^`]*)`", lambda types: _in_words(types[1]), text)
+    return f"{where}: {text[:1].lower()}{text[1:]}"
+
+
+def _in_words(types: str) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in types.split(" | ") if name != "null")
+
+
+def _checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
+    given = raw.get("server", {})
+    if server.endpoint is not None:
+        for key in ("host", "port", "tls"):
+            if key in given:
+                raise ConfigError(f"server.endpoint: stands instead of server.{key}; give one of them")
+        if not server.endpoint:
+            raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
+    if server.tls is None:
+        return server
+    tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
+    _check_certificate(tls)
+    return msgspec.structs.replace(server, tls=tls)
+
+
+def _check_certificate(tls: TLS) -> None:
+    """Reads both files now, so that a mistake shows at the start and not at the first connection."""
+    try:
+        certificate = load_pem_x509_certificate(tls.crt.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"server.tls.crt: should be a PEM certificate: {_why(tls.crt, error)}") from None
+    try:
+        key = load_pem_private_key(tls.key.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
+        raise ConfigError(f"server.tls.key: should be a PEM private key: {_why(tls.key, error)}") from None
+    if certificate.public_key() != key.public_key():
+        raise ConfigError("server.tls.key: should be the key of server.tls.crt, and belongs to another certificate")
+
+
+def _why(file: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{file}: {error.strerror}"
+    return f"{file} is encrypted" if isinstance(error, TypeError) else f"{file} holds none"
+
+
+def _checked_github(github: GitHub) -> GitHub:
+    for number, owner in enumerate(github.owners):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", owner):
+            raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
+    api_url = github.api_url.rstrip("/")
+    _check_url("github.api_url", api_url)
+    graphql_url = github.graphql_url or _graphql_url(api_url)
+    _check_url("github.graphql_url", graphql_url)
+    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url)
+
+
+def _graphql_url(api_url: str) -> str:
+    """GitHub Enterprise Server has REST at /api/v3 and GraphQL beside it, the others GraphQL below REST."""
+    return api_url.removesuffix("/v3") + "/graphql" if api_url.endswith("/api/v3") else api_url + "/graphql"
+
+
+def _check_url(key: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or not url.isascii() or not url.isprintable() or " " in url or parts.username is not None:
+        raise ConfigError(f"{key}: should be a URL such as https://HOST/path, without credentials")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"{key}: should be a URL without ? and #")

@@ -1,0 +1,47 @@
+"""Running a service in the foreground until a signal ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.error import CannotListenError
+
+from pypihub.errors import ConfigError
+
+
+def start_service(service: IService) -> IService:
+    """Starts the service and gives it back; raises ConfigError where a port cannot be had."""
+    try:
+        service.privilegedStartService()
+        service.startService()
+    except CannotListenError as error:
+        raise ConfigError(_describe(error)) from None
+    return service
+
+
+def run_service(service: IService, reactor: Any) -> None:
+    """Runs the reactor and the service until SIGINT or SIGTERM, then stops the service.
+
+    Raises ConfigError where a port cannot be had.
+    """
+    failures: list[ConfigError] = []
+
+    def start() -> None:  # once the reactor runs, and with it the handlers of the signals
+        try:
+            start_service(service)
+        except ConfigError as error:
+            failures.append(error)
+            reactor.stop()
+
+    reactor.callWhenRunning(start)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+    if failures:
+        raise failures[0]
+
+
+def _describe(error: CannotListenError) -> str:
+    where = f"{error.interface or '*'} port {error.port}"
+    why = getattr(error.socketError, "strerror", None) or error.socketError
+    return f"cannot listen on {where}: {why}. Choose another port, or end what uses it."

@@ -1,0 +1,74 @@
+"""What can go wrong, in the domain's words.
+
+Each error's text is one line that tells the user what to do; it never holds a token, a header or a signed
+URL. Only `web` knows which status code an error becomes.
+"""
+
+from __future__ import annotations
+
+
+class PyPIHubError(Exception):
+    """The base of all errors that PyPIHub raises on purpose."""
+
+    @property
+    def message(self) -> str:
+        """The error's text: one line for the user."""
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class ConfigError(PyPIHubError):
+    """The configuration cannot be used; the text names the key and what it should be."""
+
+
+class CredentialsError(PyPIHubError):
+    """The request carries no credentials, or none that can be a GitHub owner and token."""
+
+
+class TokenRefusedError(PyPIHubError):
+    """GitHub does not accept the token."""
+
+
+class OwnerNotServedError(PyPIHubError):
+    """This server is configured not to serve the owner."""
+
+
+class ForbiddenError(PyPIHubError):
+    """GitHub knows the token and refuses the request: SAML, an IP allow list, a missing scope or permission.
+
+    `sso_url` is where the user authorizes the token for the organization, when GitHub tells.
+    """
+
+    def __init__(self, message: str, sso_url: str | None = None) -> None:
+        super().__init__(f"{message} Authorize the token at {sso_url}" if sso_url else message)
+        self.sso_url = sso_url
+
+
+class NotFoundError(PyPIHubError):
+    """GitHub says that it is not there, or it holds nothing that was asked for."""
+
+
+class NotAcceptableError(PyPIHubError):
+    """The client accepts none of the content types that there are."""
+
+
+class RateLimitedError(PyPIHubError):
+    """GitHub's primary or secondary rate limit is reached.
+
+    `retry_after` is the wait in seconds until GitHub answers again, when GitHub tells.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamError(PyPIHubError):
+    """GitHub answered with something that is no answer: 5xx, HTML, cut JSON, partial data."""
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """No connection to GitHub could be made, or it broke."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """GitHub did not answer in time."""

@@ -1,0 +1,175 @@
+"""What GitHub's answers mean: each HTTP status and GraphQL error becomes one of PyPIHub's errors. Sans-io.
+
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+The rows were read off real answers; only a plain NOT_FOUND at the root of a query means that a thing is not
+there, everything unknown is trouble.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from twisted.web.http_headers import Headers
+
+from pypihub.errors import (
+    ForbiddenError,
+    PyPIHubError,
+    RateLimitedError,
+    TokenRefusedError,
+    UpstreamError,
+)
+from pypihub.github.queries import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer of GitHub's, read whole."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The header's value, or an empty text."""
+        values = self.headers.getRawHeaders(name)
+        return values[-1] if values else ""
+
+
+class TooLargeError(UpstreamError):
+    """GitHub gave up on a query for its size; smaller pages may do."""
+
+
+class ExhaustedError(UpstreamError):
+    """GitHub gave up on a query (502, 504), be it for its size or in passing; smaller pages may do."""
+
+
+class UnknownFieldError(UpstreamError):
+    """The server's schema lacks a field that was asked for; `field` is its name."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class _GraphQLError(Struct, frozen=True):
+    message: str = ""
+    type: str = ""
+    path: tuple[str | int, ...] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class _Envelope(Struct, frozen=True):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: tuple[_GraphQLError, ...] | None = None
+
+
+class _Message(Struct, frozen=True):
+    message: str = ""
+
+
+T = TypeVar("T")
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_MESSAGE = msgspec.json.Decoder(_Message)
+_LIMIT_TYPES = ("RATE_LIMIT", "RATE_LIMITED")
+_FORBIDDEN_TYPES = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
+_ONE_LINE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
+_LONGEST_MESSAGE = 300
+
+
+def read_answer(reply: Reply, query: Query[T], now: float) -> T:
+    """The answer to `query` in GitHub's reply; `now` is the time in seconds since the epoch.
+
+    Raises the error that the reply stands for: see `pypihub.errors` and the classes above.
+    """
+    refuse_bad_status(reply, now)
+    if reply.status != 200:
+        raise UpstreamError(f"GitHub answered the query with status {reply.status}. Check github.graphql_url.")
+    try:
+        envelope = _ENVELOPE.decode(reply.body)
+        if envelope.errors:
+            raise _error(reply, envelope.errors, query, now)
+        return query.decode(envelope.data)
+    except msgspec.DecodeError:  # cut, HTML, or data with holes in it
+        raise UpstreamError("GitHub's answer cannot be read. Try again in a moment.") from None
+
+
+def refuse_bad_status(reply: Reply, now: float) -> None:
+    """Raises the error of a status that means the same for GraphQL and REST; others pass."""
+    if reply.status == 401:
+        raise TokenRefusedError("GitHub does not accept this token. Check that it is complete and has not expired.")
+    if reply.status in (403, 429):
+        message = _message(reply)
+        if reply.status == 429 or _is_limited(reply, message):
+            raise _rate_limited(reply, now)
+        if message is None:
+            raise UpstreamError(f"GitHub answered {reply.status} without saying why. Try again in a moment.")
+        raise _forbidden(reply, message)
+    if reply.status in (502, 504):
+        raise ExhaustedError(f"GitHub gave up on the query ({reply.status}). Try again in a moment.")
+    if reply.status >= 500:
+        raise UpstreamError(f"GitHub has trouble ({reply.status}). Try again in a moment.")
+
+
+def _message(reply: Reply) -> str | None:
+    """The message of a JSON error body; None where the body is no such thing."""
+    try:
+        return _MESSAGE.decode(reply.body).message
+    except msgspec.DecodeError:
+        return None
+
+
+def _is_limited(reply: Reply, message: str | None) -> bool:
+    return _is_secondary(message or "") or reply.header("x-ratelimit-remaining") == "0"
+
+
+def _is_secondary(message: str) -> bool:
+    return "secondary rate limit" in message.lower()
+
+
+def _rate_limited(reply: Reply, now: float) -> RateLimitedError:
+    wait = _wait(reply, now)
+    when = f"in {round(wait)} s" if wait is not None else "later"
+    return RateLimitedError(f"GitHub's rate limit for this token is reached. Try again {when}.", wait)
+
+
+def _wait(reply: Reply, now: float) -> float | None:
+    retry_after, reset = reply.header("retry-after"), reply.header("x-ratelimit-reset")
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    if reply.header("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+        return max(0.0, float(reset) - now)
+    return None
+
+
+def _forbidden(reply: Reply, message: str) -> ForbiddenError:
+    sso = re.search(r"\burl=(https?://[\x21-\x7e]+)", reply.header("x-github-sso"))
+    return ForbiddenError(f"GitHub refuses this: {_one_line(message)}", sso[1] if sso else None)
+
+
+def _one_line(message: str) -> str:
+    return _ONE_LINE.sub(" ", message).strip()[:_LONGEST_MESSAGE] or "no reason given"
+
+
+def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object], now: float) -> PyPIHubError:
+    """The one error that stands for a list of them: what the user can mend comes before what is missing."""
+    if any(error.type in _LIMIT_TYPES or _is_secondary(error.message) for error in errors):
+        return _rate_limited(reply, now)
+    for error in errors:
+        if error.type in _FORBIDDEN_TYPES or error.message.startswith("Resource not accessible"):
+            return _forbidden(reply, error.message)
+        if error.type == "RESOURCE_LIMITS_EXCEEDED":
+            return TooLargeError("GitHub finds this repository too large to list, even in small pages.")
+        if error.extensions and error.extensions.get("code") == "undefinedField":
+            field = str(error.extensions.get("fieldName"))
+            return UnknownFieldError(f"This GitHub's schema has no field {_one_line(field)}.", field)
+    if all(error.type == "NOT_FOUND" and _at_root(error) for error in errors):
+        return query.missing()
+    return UpstreamError(f"GitHub answered with an error: {_one_line(errors[0].message)}")
+
+
+def _at_root(error: _GraphQLError) -> bool:
+    return error.path is not None and len(error.path) == 1

@@ -1,0 +1,188 @@
+"""How the data of GitHub's answers becomes records. Sans-io.
+
+A null where the schema has a value is partial data: decoding refuses it with msgspec.ValidationError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from pypihub.github.credentials import SignedURL
+from pypihub.index.model import Asset, Release
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePart:
+    """A release with its first assets; `more` is the cursor behind them where there are more."""
+
+    release: Release
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """A page of a repository's releases; `more` is the cursor behind it where there are more."""
+
+    name_with_owner: str
+    is_archived: bool
+    parts: tuple[ReleasePart, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsPage:
+    """A page of one release's assets; `more` is the cursor behind it where there are more."""
+
+    assets: tuple[Asset, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAsset:
+    """An asset with what decides who may have it. `size` is in bytes."""
+
+    id: str
+    name: str
+    size: int
+    is_draft: bool
+    name_with_owner: str
+    url: SignedURL
+
+
+def decode_listing(data: msgspec.Raw) -> ListingPage:
+    """A page of releases out of `{"repository": …}`."""
+    repository = _LISTING.decode(data).repository
+    return ListingPage(
+        name_with_owner=repository.name_with_owner,
+        is_archived=repository.is_archived,
+        parts=tuple(node.part() for node in repository.releases.nodes if node),
+        more=repository.releases.page_info.more(),
+    )
+
+
+def decode_assets(data: msgspec.Raw) -> AssetsPage:
+    """A page of assets out of `{"node": …}`."""
+    return _ASSETS.decode(data).node.release_assets.page()
+
+
+def decode_asset(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | None:
+    """The asset out of `{"node": …}`; None where the node is another thing, or an asset without a release."""
+    if _ANY_NODE.decode(data).node.typename != "ReleaseAsset":
+        return None
+    node = _ASSET.decode(data).node
+    if node.release is None:
+        return None
+    return ReleaseAsset(
+        id=asset_id,
+        name=node.name,
+        size=node.size,
+        is_draft=node.release.is_draft,
+        name_with_owner=node.release.repository.name_with_owner,
+        url=SignedURL(node.url),
+    )
+
+
+# The shapes of the answers, under GitHub's names.
+
+
+class _Answer(Struct, frozen=True, rename="camel"):
+    """A part of an answer."""
+
+
+class _PageInfo(_Answer, frozen=True):
+    has_next_page: bool
+    end_cursor: str | None
+
+    def more(self) -> str | None:
+        if self.has_next_page and self.end_cursor is None:
+            raise msgspec.ValidationError("a next page without a cursor")
+        return self.end_cursor if self.has_next_page else None
+
+
+class _AssetNode(_Answer, frozen=True):
+    id: str
+    name: str
+    size: int
+    created_at: datetime
+    digest: str | None = None
+
+
+class _Assets(_Answer, frozen=True):
+    page_info: _PageInfo
+    nodes: tuple[_AssetNode | None, ...]
+
+    def page(self) -> AssetsPage:
+        assets = (Asset(node.id, node.name, node.size, node.digest, node.created_at) for node in self.nodes if node)
+        return AssetsPage(tuple(assets), self.page_info.more())
+
+
+class _ReleaseNode(_Answer, frozen=True):
+    id: str
+    is_draft: bool
+    published_at: datetime | None
+    release_assets: _Assets
+
+    def part(self) -> ReleasePart:
+        page = self.release_assets.page()
+        return ReleasePart(Release(self.id, self.is_draft, self.published_at, page.assets), page.more)
+
+
+class _Releases(_Answer, frozen=True):
+    page_info: _PageInfo
+    nodes: tuple[_ReleaseNode | None, ...]
+
+
+class _Repository(_Answer, frozen=True):
+    name_with_owner: str
+    is_archived: bool
+    releases: _Releases
+
+
+class _ListingData(_Answer, frozen=True):
+    repository: _Repository
+
+
+class _ReleaseOfAssets(_Answer, frozen=True):
+    release_assets: _Assets
+
+
+class _AssetsData(_Answer, frozen=True):
+    node: _ReleaseOfAssets
+
+
+class _RepositoryName(_Answer, frozen=True):
+    name_with_owner: str
+
+
+class _ReleaseOfAsset(_Answer, frozen=True):
+    is_draft: bool
+    repository: _RepositoryName
+
+
+class _ReleaseAsset(_Answer, frozen=True):
+    name: str
+    size: int
+    url: str
+    release: _ReleaseOfAsset | None
+
+
+class _AssetData(_Answer, frozen=True):
+    node: _ReleaseAsset
+
+
+class _AnyNode(Struct, frozen=True):
+    typename: str = msgspec.field(name="__typename")
+
+
+class _AnyNodeData(Struct, frozen=True):
+    node: _AnyNode
+
+
+_LISTING = msgspec.json.Decoder(_ListingData)
+_ASSETS = msgspec.json.Decoder(_AssetsData)
+_ASSET = msgspec.json.Decoder(_AssetData)
+_ANY_NODE = msgspec.json.Decoder(_AnyNodeData)

@@ -1,0 +1,36 @@
+"""GraphQL node ids, and the REST ids inside them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+import msgspec
+
+from pypihub.errors import NotFoundError, UpstreamError
+
+# Today's ids (`RA_` and base64url of msgpack `[0, repository, asset]`) and the old ones (base64 of
+# `012:ReleaseAsset` and the number). GitHub calls them opaque: only REST needs the number inside.
+_NODE_ID = re.compile(r"[A-Za-z0-9_=-]{4,200}", re.ASCII)
+_OLD_ID = re.compile(rb"012:ReleaseAsset([0-9]{1,19})")
+_ID_PARTS = msgspec.msgpack.Decoder(tuple[int, int, int])
+
+
+def check_node_id(node_id: str) -> str:
+    """The id itself; raises NotFoundError for what no node id looks like, so that it need not be asked for."""
+    if not _NODE_ID.fullmatch(node_id):
+        raise NotFoundError("This is not the id of an asset.")
+    return node_id
+
+
+def asset_number(node_id: str) -> int:
+    """The REST id of the release asset with this node id; raises UpstreamError where it cannot be read."""
+    new = node_id.startswith("RA_")
+    try:
+        raw = base64.urlsafe_b64decode(node_id[3:] + "==") if new else base64.b64decode(node_id)
+        if old := _OLD_ID.fullmatch(raw):
+            return int(old[1])
+        return _ID_PARTS.decode(raw)[2]
+    except (binascii.Error, msgspec.DecodeError):
+        raise UpstreamError("GitHub's id of this asset has a form that is not known.") from None

@@ -1,0 +1,122 @@
+"""Replace rules: from a project's name to its repository's, exactly as in Go.
+
+The Go original maps names by `regexp.ReplaceAllString`. Configurations written for it keep their meaning:
+the patterns are RE2's own, the templates are those of https://pkg.go.dev/regexp#Regexp.Expand, and an empty
+match right after another match is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from re import Match
+
+from packaging.utils import NormalizedName
+
+from pypihub.config import Pattern
+from pypihub.errors import NotFoundError
+from pypihub.index.names import Owner, Repository, is_repository_name
+
+# A rule may lengthen a name (`(.)` → `$1$1`), and rules are applied in turn.
+_LONGEST_RESULT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A reference to a group: by its number, or None where the pattern has no such group."""
+
+    number: int | None
+
+
+class Rule:
+    """One replace rule: a pattern in RE2's syntax and a template in Go's."""
+
+    def __init__(self, pattern: Pattern, template: str) -> None:
+        self._regex = pattern.regex
+        self._parts = tuple(_parse(template, self._regex.groups, dict(self._regex.groupindex)))
+
+    def replace(self, text: str) -> str:
+        """The text with every match replaced by the template."""
+        result: list[str] = []
+        last_end = 0
+        position = 0
+        while position <= len(text) and (match := self._regex.search(text, position)):
+            start, end = match.span()
+            result.append(text[last_end:start])
+            if end > last_end or start == 0:  # not an empty match that abuts the match before it
+                result.extend(self._expand(match))
+            last_end = end
+            position = max(end, position + 1)
+        result.append(text[last_end:])
+        return "".join(result)
+
+    def _expand(self, match: Match[str]) -> Iterator[str]:
+        for part in self._parts:
+            if isinstance(part, str):
+                yield part
+            elif part.number is not None:
+                yield match.group(part.number) or ""
+
+
+class Mapping:
+    """Finds a project's repository: the rules are applied to its name one after the other."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+
+    def repository(self, owner: Owner, project: NormalizedName) -> Repository:
+        """The repository of `project` among `owner`'s.
+
+        Raises NotFoundError where the rules lead to what no repository can be called.
+        """
+        name: str = project
+        for rule in self._rules:
+            name = rule.replace(name)
+            if len(name) > _LONGEST_RESULT:
+                break
+        if not is_repository_name(name):
+            raise NotFoundError(f"The replace rules turn {project} into something that is no repository name.")
+        return Repository(owner, name.lower())
+
+
+def _parse(template: str, groups: int, names: dict[str, int]) -> Iterator[str | _Group]:
+    """A template's parts: literal text and references (`$1`, `${1}`, `$name`, `${name}`; `$$` is a dollar)."""
+    literal = ""
+    position = 0
+    while (dollar := template.find("$", position)) >= 0:
+        literal += template[position:dollar]
+        name, position = _reference(template, dollar + 1)
+        if name is None:
+            literal += "$"
+            continue
+        if literal:
+            yield literal
+            literal = ""
+        yield _Group(_number(name, groups, names))
+    literal += template[position:]
+    if literal:
+        yield literal
+
+
+def _reference(template: str, start: int) -> tuple[str | None, int]:
+    """The group's name after a dollar and where the text goes on; None for `$$` and for a dollar by itself."""
+    if template.startswith("$", start):
+        return None, start + 1
+    braced = template.startswith("{", start)
+    first = end = start + braced
+    while end < len(template) and _is_word(template[end]):
+        end += 1
+    if end == first or (braced and not template.startswith("}", end)):
+        return None, start
+    return template[first:end], end + braced
+
+
+def _is_word(character: str) -> bool:
+    # Go's unicode.IsLetter and unicode.IsDigit; str.isalnum would take `²` too.
+    return character == "_" or character.isalpha() or character.isdecimal()
+
+
+def _number(name: str, groups: int, names: dict[str, int]) -> int | None:
+    if name.isascii() and name.isdigit() and len(name) < 10 and str(int(name)) == name:
+        return int(name) if int(name) <= groups else None
+    return names.get(name)

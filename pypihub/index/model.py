@@ -1,0 +1,127 @@
+"""The model: GitHub's records as they are read, and the project that an index shows of them.
+
+Words: a *listing* is all releases of one repository with their assets; a *project* is what the Simple API
+calls by that name, and a *file* is one of its wheels or sdists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pypihub.index.names import FileNames
+
+_SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A release asset, as GitHub tells of it.
+
+    `id` is its GraphQL node id, `size` is in bytes, `digest` looks like `sha256:<64 hex digits>` and is None
+    for assets that were uploaded before June 2025.
+    """
+
+    id: str
+    name: str
+    size: int
+    digest: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release with all its assets. `published_at` is None for a draft."""
+
+    id: str
+    is_draft: bool
+    published_at: datetime | None
+    assets: tuple[Asset, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All releases of one repository, the newest first. `is_archived` is GitHub's `isArchived`."""
+
+    name_with_owner: str
+    is_archived: bool
+    releases: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a project, with the words of PEP 691 and PEP 700.
+
+    `asset_id` and `filename` make its URL, `size` is in bytes, `sha256` is 64 hex digits where GitHub knows
+    them, `upload_time` is when it could first be installed.
+    """
+
+    filename: str
+    version: Version
+    asset_id: str
+    size: int
+    sha256: str | None
+    upload_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project's files in the order of their versions. `archived` is PEP 792's status of that name."""
+
+    name: NormalizedName
+    files: tuple[File, ...]
+    archived: bool = False
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Every file's version once, ascending (PEP 700)."""
+        return tuple(dict.fromkeys(str(file.version) for file in self.files))
+
+
+def project_of(listing: Listing, name: NormalizedName) -> Project:
+    """The project `name` as the listing shows it; without files where the listing has none of it.
+
+    Drafts, empty assets (an upload that failed) and other projects' files are left out. Where two releases
+    hold an asset of the same name, the one that was uploaded last stands for it.
+    """
+    files: dict[str, File] = {}
+    for file in _files(listing.releases, FileNames(name)):
+        other = files.get(file.filename)
+        if other is None or other.upload_time < file.upload_time:
+            files[file.filename] = file
+    in_order = sorted(files.values(), key=lambda file: (file.version, file.filename))
+    return Project(name, tuple(in_order), archived=listing.is_archived)
+
+
+def _files(releases: Iterable[Release], names: FileNames) -> Iterator[File]:
+    for release in releases:
+        if release.is_draft:
+            continue
+        for asset in release.assets:
+            version = names.version(asset.name) if asset.size else None
+            if version is not None:
+                yield File(
+                    filename=asset.name,
+                    version=version,
+                    asset_id=asset.id,
+                    size=asset.size,
+                    sha256=_sha256(asset.digest),
+                    upload_time=_upload_time(release, asset),
+                )
+
+
+def _upload_time(release: Release, asset: Asset) -> datetime:
+    """A file of a draft is there for users only when the draft is published: cool-down rules count from then."""
+    if release.published_at is None:
+        return asset.created_at
+    return max(asset.created_at, release.published_at)
+
+
+def _sha256(digest: str | None) -> str | None:
+    match = _SHA256.fullmatch(digest) if digest else None
+    return match[1] if match else None

@@ -1,0 +1,100 @@
+"""Names: of projects, owners and repositories, and the file names that belong to a project."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+from packaging.utils import (
+    InvalidName,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from pypihub.errors import NotFoundError
+
+Owner = NewType("Owner", str)
+"""A GitHub login in lower case: owners compare case-insensitively."""
+
+# Logins are letters, digits and hyphens, up to 39; enterprise-managed users end in `_shortcode`.
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
+_SDIST_SUFFIXES = (".tar.gz", ".zip")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where a project's releases are: GitHub's owner and repository name."""
+
+    owner: Owner
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+def normalize_project(name: str) -> NormalizedName:
+    """The normalized form (PEP 503) of a project's name.
+
+    Raises NotFoundError for what cannot be a project's name: no index has such a project.
+    """
+    try:
+        if len(name) > _LONGEST_NAME:
+            raise InvalidName
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise NotFoundError("This is not a valid project name.") from None
+
+
+def parse_owner(login: str) -> Owner | None:
+    """The owner of a GitHub login, or None for what cannot be one."""
+    return Owner(login.lower()) if _OWNER.fullmatch(login) else None
+
+
+def is_repository_name(name: str) -> bool:
+    """Tells whether GitHub could have a repository of this name."""
+    return _REPOSITORY.fullmatch(name) is not None and name not in (".", "..")
+
+
+class FileNames:
+    """Recognizes the distribution files of one project by their names.
+
+    A wheel's name tells its project by itself. An sdist's is ambiguous (`my-pkg-1.0-1.tar.gz`), so it is
+    read against the name that is known. Made once for a listing: most assets are turned down by one regex.
+    """
+
+    def __init__(self, project: NormalizedName) -> None:
+        self._project = project
+        spelled = r"[-_.]+".join(re.escape(part) for part in project.split("-"))
+        self._prefix = re.compile(rf"(?:{spelled})-", re.IGNORECASE | re.ASCII)
+
+    def version(self, filename: str) -> Version | None:
+        """The version of the wheel or sdist `filename`; None where it is no such file of this project."""
+        prefix = self._prefix.match(filename)
+        if prefix is None:
+            return None
+        if filename.endswith(".whl"):
+            return self._wheel_version(filename)
+        for suffix in _SDIST_SUFFIXES:
+            if filename.endswith(suffix):
+                return _version(filename[prefix.end() : -len(suffix)])
+        return None
+
+    def _wheel_version(self, filename: str) -> Version | None:
+        try:
+            name, version, _build, _tags = parse_wheel_filename(filename)
+        except InvalidWheelFilename:
+            return None
+        return version if name == self._project else None
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None

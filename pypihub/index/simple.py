@@ -1,0 +1,109 @@
+"""Pages of the Simple API, version 1.4: HTML (PEP 503) and JSON (PEP 691) that say the same.
+
+https://packaging.python.org/specifications/simple-repository-api/
+Every URL is relative to the page, so that nothing depends on the host's name or on a proxy in front.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+from packaging.utils import NormalizedName
+
+from pypihub.index.model import File, Project
+from pypihub.index.negotiate import Format
+
+API_VERSION = "1.4"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page ready to send; `etag` is strong and belongs to this body in this content type."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+def project_page(project: Project, form: Format) -> Page:
+    """The page of a project's files, as it stands at `/simple/<project>/`."""
+    if form is Format.JSON:
+        return _page(msgspec.json.encode(_project_json(project)), form)
+    anchors = (_anchor(_file_url(file), file.filename) for file in project.files)
+    status = ("archived",) if project.archived else ()
+    return _page(_html(f"Links for {project.name}", anchors, status), form)
+
+
+def root_page(projects: Iterable[NormalizedName], form: Format) -> Page:
+    """The page of all projects, as it stands at `/simple/`."""
+    if form is Format.JSON:
+        root = {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in projects]}
+        return _page(msgspec.json.encode(root), form)
+    return _page(_html("Simple index", (_anchor(f"{name}/", name) for name in projects)), form)
+
+
+def _page(body: bytes, form: Format) -> Page:
+    digest = hashlib.sha256(form.content_type.encode() + b"\0" + body)
+    return Page(body, form.content_type, f'"{digest.hexdigest()[:32]}"')
+
+
+def _file_url(file: File) -> str:
+    """From `/simple/<project>/` to the file, with its hash, which JSON has beside the URL."""
+    fragment = f"#sha256={file.sha256}" if file.sha256 else ""
+    return _asset_url(file) + fragment
+
+
+def _asset_url(file: File) -> str:
+    return f"../../asset/{quote(file.asset_id, safe='')}/{quote(file.filename, safe='')}"
+
+
+class _FileEntry(Struct, frozen=True, rename="kebab"):
+    """A file in a JSON page; msgspec writes a time in UTC as PEP 700 wants it, with a Z."""
+
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    size: int
+    upload_time: datetime
+
+
+def _project_json(project: Project) -> dict[str, object]:
+    page: dict[str, object] = {
+        "meta": {"api-version": API_VERSION},
+        "name": project.name,
+        "versions": project.versions,
+        "files": [_file_entry(file) for file in project.files],
+    }
+    if project.archived:
+        page["project-status"] = {"status": "archived"}
+    return page
+
+
+def _file_entry(file: File) -> _FileEntry:
+    hashes = {"sha256": file.sha256} if file.sha256 else {}
+    return _FileEntry(file.filename, _asset_url(file), hashes, file.size, file.upload_time.astimezone(UTC))
+
+
+def _anchor(url: str, text: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text)}</a><br>\n'
+
+
+def _html(title: str, anchors: Iterable[str], status: Iterable[str] = ()) -> bytes:
+    return "".join(_html_parts(title, anchors, status)).encode()
+
+
+def _html_parts(title: str, anchors: Iterable[str], status: Iterable[str]) -> Iterator[str]:
+    yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    yield f'<meta name="pypi:repository-version" content="{API_VERSION}">\n'
+    for name in status:
+        yield f'<meta name="pypi:project-status" content="{escape(name)}">\n'
+    yield f"<title>{escape(title)}</title>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+    yield from anchors
+    yield "</body>\n</html>\n"

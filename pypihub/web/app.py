@@ -1,0 +1,98 @@
+"""The routes: each handler reads the request, asks the catalog, and hands the answer to `responses`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klein import Klein
+from packaging.utils import NormalizedName
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from pypihub import __version__
+from pypihub.catalog.catalog import Catalog
+from pypihub.github.credentials import Credentials
+from pypihub.index.names import normalize_project
+from pypihub.index.negotiate import Format, choose_format
+from pypihub.index.simple import project_page, root_page
+from pypihub.web.auth import read_credentials
+from pypihub.web.responses import (
+    canonical_redirect,
+    redirect,
+    send_body,
+    send_failure,
+    send_page,
+    send_text,
+)
+
+_ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
+
+
+class App:
+    """The index over HTTP, for one catalog."""
+
+    app = Klein()
+    app.url_map.strict_slashes = False  # Klein's own redirect would name this host and port
+    app.url_map.merge_slashes = False
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    @app.route("/", methods=["GET"])
+    def about(self, request: Request) -> bytes:
+        """What this is."""
+        return send_text(request, _ABOUT)
+
+    @app.route("/simple/", methods=["GET"])
+    @app.route("/<owner>/simple/", methods=["GET"])
+    def root(self, request: Request, owner: str | None = None) -> bytes:
+        """The root page. Its list is empty until repositories are searched for projects."""
+        self._catalog.admit(_credentials(request, owner))
+        if not request.path.endswith(b"/"):
+            return canonical_redirect(request, "simple/")
+        names: tuple[NormalizedName, ...] = ()
+        return send_page(request, root_page(names, _format(request)))
+
+    @app.route("/simple/<project>/", methods=["GET"])
+    @app.route("/<owner>/simple/<project>/", methods=["GET"])
+    async def project(self, request: Request, project: str, owner: str | None = None) -> bytes:
+        """The files of a project."""
+        credentials = _credentials(request, owner)
+        self._catalog.admit(credentials)
+        name = normalize_project(project)
+        slash = request.path.endswith(b"/")
+        if name != project or not slash:
+            return canonical_redirect(request, f"{'../' if slash else ''}{name}/")
+        form = _format(request)
+        return send_page(request, project_page(await self._catalog.project(credentials, name), form))
+
+    @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
+    @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
+    async def asset(self, request: Request, asset_id: str, filename: str, owner: str | None = None) -> bytes:
+        """A file: GET leads to where its bytes are, HEAD tells of them without a redirect."""
+        credentials = _credentials(request, owner)
+        if request.method == b"HEAD":
+            asset = await self._catalog.asset(credentials, asset_id, filename)
+            send_body(request, b"", "application/octet-stream")
+            request.setHeader("Content-Length", str(asset.size))
+            request.setHeader("Accept-Ranges", "bytes")
+            request.setHeader("Cache-Control", "no-store")
+            return b""
+        url = await self._catalog.download_url(credentials, asset_id, filename)
+        return redirect(request, url.reveal())
+
+    @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
+    def failed(self, request: Request, failure: Failure) -> Any:
+        """Every error of every handler."""
+        return send_failure(request, failure)
+
+
+def _credentials(request: Request, owner: str | None) -> Credentials:
+    values = request.requestHeaders.getRawHeaders(b"authorization", [None])
+    return read_credentials(values[0], owner)
+
+
+def _format(request: Request) -> Format:
+    accept = b",".join(request.requestHeaders.getRawHeaders(b"accept", []))
+    wanted = request.args.get(b"format", [None])[0]
+    return choose_format(accept.decode("latin-1"), wanted.decode("latin-1") if wanted is not None else None)

@@ -1,0 +1,126 @@
+"""What goes onto the wire: pages, redirects, and every error as a status code with one helpful line."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES
+from twisted.web.server import Request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from pypihub.errors import (
+    CredentialsError,
+    ForbiddenError,
+    NotAcceptableError,
+    NotFoundError,
+    OwnerNotServedError,
+    PyPIHubError,
+    RateLimitedError,
+    TokenRefusedError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from pypihub.index.negotiate import matches_etag
+from pypihub.index.simple import Page
+
+_log = Logger("pypihub")
+
+NOTHING_HERE = "There is nothing at this URL. Packages are at /simple/PROJECT/."
+
+# The first class that fits decides. 404 is for what is not there, 401 and 403 for credentials, and all trouble
+# is 429 or 5xx: on a 404 pip and uv go on to the next index, where someone else may own a private name.
+_STATUS = (
+    (CredentialsError, 401),
+    (TokenRefusedError, 401),
+    (OwnerNotServedError, 403),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (NotAcceptableError, 406),
+    (RateLimitedError, 429),
+    (UpstreamTimeoutError, 504),
+    (UpstreamUnreachableError, 503),
+    (UpstreamError, 502),
+)
+_CHALLENGE = 'Basic realm="PyPIHub"'
+_PRIVATE = "private, max-age=0, must-revalidate"
+_LONGEST_WAIT = 5
+"""Seconds of Retry-After that a client is told at most: pip sleeps for as long without a word."""
+_NO_REASON = re.compile(rb"[^\x20-\x7e]+")
+_LONGEST_REASON = 400
+
+
+def send_page(request: Request, page: Page) -> bytes:
+    """A page, or 304 where the client has it already."""
+    request.setHeader("ETag", page.etag)
+    request.setHeader("Cache-Control", _PRIVATE)
+    request.setHeader("Vary", "Accept")
+    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
+    if known and matches_etag(known.decode("latin-1"), page.etag):
+        request.setResponseCode(304)
+        return b""
+    return send_body(request, page.body, page.content_type)
+
+
+def send_body(request: Request, body: bytes, content_type: str) -> bytes:
+    """A body with its type and length; for HEAD Twisted leaves the body out."""
+    request.setHeader("Content-Type", content_type)
+    request.setHeader("Content-Length", str(len(body)))
+    request.setHeader("X-Content-Type-Options", "nosniff")
+    return body
+
+
+def send_text(request: Request, text: str) -> bytes:
+    """One line of plain text."""
+    return send_body(request, f"{text}\n".encode(), "text/plain; charset=utf-8")
+
+
+def redirect(request: Request, location: str, *, code: int = 302, cache: str = "no-store") -> bytes:
+    """A redirect; `location` is ASCII, relative to the request's URL or absolute."""
+    request.setResponseCode(code)
+    request.setHeader("Location", location)
+    request.setHeader("Cache-Control", cache)
+    return send_text(request, "The file is there." if code == 302 else "The canonical URL is there.")
+
+
+def canonical_redirect(request: Request, location: str) -> bytes:
+    """To the URL's canonical spelling, its query kept."""
+    _, mark, query = request.uri.partition(b"?")
+    safe = re.sub(rb"[^\x21-\x7e]", b"", query).decode()
+    return redirect(request, location + (f"?{safe}" if mark else ""), code=301, cache=_PRIVATE)
+
+
+def send_failure(request: Request, failure: Failure) -> bytes:
+    """Any failure of a handler, as a response. What is not PyPIHub's own is logged and answered with 500."""
+    error = failure.value
+    if isinstance(error, MethodNotAllowed):
+        request.setHeader("Allow", ", ".join(sorted(error.valid_methods or ())))
+        return send_error(request, 405, "This URL does not take the method.")
+    if isinstance(error, HTTPException):
+        return send_error(request, 404, NOTHING_HERE)
+    for kind, code in _STATUS:
+        if isinstance(error, kind):
+            _add_headers(request, error, code)
+            return send_error(request, code, error.message)
+    _log.failure("A request failed", failure)
+    return send_error(request, 500, "PyPIHub made a mistake; its log says more.")
+
+
+def send_error(request: Request, code: int, message: str) -> bytes:
+    """An error: the reason phrase is for tools that show nothing else (twine), the body for the others (uv)."""
+    line = " ".join(message.split())
+    short = _NO_REASON.sub(b"?", line.encode("latin-1", "replace"))[:_LONGEST_REASON]
+    reason = RESPONSES.get(code, b"Error") + b": " + short
+    request.setResponseCode(code, reason)
+    request.setHeader("Cache-Control", "no-store")
+    return send_text(request, line)
+
+
+def _add_headers(request: Request, error: PyPIHubError, code: int) -> None:
+    if code == 401:
+        request.setHeader("WWW-Authenticate", _CHALLENGE)
+    if isinstance(error, RateLimitedError) and error.retry_after is not None and error.retry_after <= _LONGEST_WAIT:
+        request.setHeader("Retry-After", str(max(1, math.ceil(error.retry_after))))

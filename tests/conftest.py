@@ -1,0 +1,74 @@
+"""What all tests share: nothing may be lost or left behind, and a hub to talk to."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from support.hub import Hub, start_hub
+from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+
+
+@pytest.fixture(scope="session")
+def reactor() -> Any:
+    """The reactor that pytest-twisted runs."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_lost(reactor: Any) -> Iterator[None]:
+    """Fails a test that logs a failure (a lost Deferred, a 500) or leaves a timer behind."""
+    failures: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"].getTraceback())
+
+    before = list(reactor.getDelayedCalls())
+    globalLogPublisher.addObserver(observe)
+    yield
+    pytest_twisted.blockon(deferLater(reactor, 0))
+    gc.collect()
+    globalLogPublisher.removeObserver(observe)
+    assert not failures, "\n".join(["a failure was logged:", *failures])
+    left = [call for call in reactor.getDelayedCalls() if call not in before]
+    assert not left, f"timers were left behind: {left}"
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Every event that is logged during the test, formatted with all that it holds."""
+    lines: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        lines.append(f"{formatEvent(event)} {event!r}")
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+@pytest_twisted.async_yield_fixture
+async def make_hub(reactor: Any) -> AsyncIterator[Callable[..., Any]]:
+    """Makes hubs; they are stopped after the test. See `support.hub.start_hub` for the options."""
+    hubs: list[Hub] = []
+
+    async def make(**options: Any) -> Hub:
+        hubs.append(await start_hub(reactor, **options))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        await hub.stop()
+
+
+@pytest_twisted.async_yield_fixture
+async def hub(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
+    """A hub as a user has it who configured nothing."""
+    yield await make_hub()

@@ -1,0 +1,182 @@
+"""The daemon's commands, as a user or an init system runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import treq
+from pytest_twisted import ensureDeferred
+from support.certificates import write_certificate
+from support.process import Process
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.task import deferLater
+from twisted.web.client import Agent
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+import pypihub
+
+Run = Callable[..., Process]
+WAYS = {
+    "pypihub": ["pypihub", "-c"],
+    "module": [sys.executable, "-m", "pypihub", "--config"],
+    "twistd": ["twistd", "-n", "pypihub", "--config"],
+    "twist": ["twist", "--log-format", "text", "pypihub", "--config"],
+}
+
+
+@pytest.fixture
+def run(reactor: Any, tmp_path: Path) -> Iterator[Run]:
+    """Runs a command in a folder of its own; whatever still runs after the test is killed."""
+    started: list[Process] = []
+
+    def start(*command: str) -> Process:
+        started.append(Process(reactor, list(command), cwd=tmp_path))
+        return started[-1]
+
+    yield start
+    assert all(process.code is not None for process in started), "a process was left running"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A configuration for a free port."""
+    file = tmp_path / "hub.toml"
+    file.write_text('[server]\nendpoint = "tcp:0:interface=127.0.0.1"\n')
+    return str(file)
+
+
+async def front_page(reactor: Any, address: str) -> str:
+    """What `GET /` says."""
+    response = await treq.client.HTTPClient(Agent(reactor)).get(f"http://{address}/")
+    text: str = await treq.text_content(response)
+    return text
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@ensureDeferred
+async def test_it_serves_until_it_is_told_to_stop(reactor: Any, run: Run, config: str, way: list[str]) -> None:
+    process = run(*way, config)
+    address = await process.says(f"PyPIHub {pypihub.__version__} listens on ")
+    assert "PyPIHub" in await front_page(reactor, address)
+    process.signal("INT")
+    assert await process.ends() in (0, -signal.SIGINT)  # twistd and twist re-raise the signal
+    assert "Traceback" not in process.out + process.err
+
+
+@ensureDeferred
+async def test_sigterm_ends_it_well(run: Run, config: str) -> None:
+    process = run("pypihub", "-c", config)
+    await process.says("listens on")
+    process.signal("TERM")
+    assert await process.ends() == 0
+
+
+@ensureDeferred
+async def test_twistd_daemonizes_with_a_pid_file_and_a_log(reactor: Any, run: Run, config: str, tmp_path: Path) -> None:
+    process = run("twistd", "--pidfile", "hub.pid", "--logfile", "hub.log", "pypihub", "--config", config)
+    assert await process.ends() == 0, process.err
+    log, pid_file = tmp_path / "hub.log", tmp_path / "hub.pid"
+    while not (log.exists() and "listens on" in log.read_text() and pid_file.exists()):
+        await deferLater(reactor, 0.01)
+    address = log.read_text().split("listens on ")[1].split()[0]
+    assert "PyPIHub" in await front_page(reactor, address)
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    while pid_file.exists():
+        await deferLater(reactor, 0.01)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nprot = 80\n", "server.prot: unknown key; did you mean server.port?"),
+        ('[server]\nendpoint = "nonsense:1"\n', "server.endpoint: should be a Twisted server endpoint"),
+        (None, "No such file"),
+    ],
+)
+@ensureDeferred
+async def test_a_mistake_in_the_configuration_is_one_line_and_status_1(
+    run: Run, tmp_path: Path, way: list[str], text: str | None, said: str
+) -> None:
+    file = tmp_path / "wrong.toml"
+    if text is not None:
+        file.write_text(text)
+    process = run(*way, str(file))
+    assert await process.ends() == 1
+    assert said in process.err
+    assert len((process.out + process.err).strip().splitlines()) == 1, process.out + process.err
+
+
+@ensureDeferred
+async def test_a_busy_port_is_one_line(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        file = tmp_path / "busy.toml"
+        file.write_text(f'[server]\nhost = "127.0.0.1"\nport = {busy.getsockname()[1]}\n')
+        process = run("pypihub", "-c", str(file))
+        assert await process.ends() == 1
+    assert "cannot listen on 127.0.0.1 port" in process.err
+    assert len((process.out + process.err).strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@ensureDeferred
+async def test_help_tells_of_the_options_and_commands(run: Run, flag: str) -> None:
+    process = run("pypihub", flag)
+    assert await process.ends() == 0
+    assert "--config" in process.out
+    assert "demo" in process.out
+
+
+@pytest.mark.parametrize("command", [["pypihub"], [sys.executable, "-m", "pypihub"]], ids=["command", "module"])
+@ensureDeferred
+async def test_version(run: Run, command: list[str]) -> None:
+    process = run(*command, "--version")
+    assert await process.ends() == 0
+    assert process.out == f"PyPIHub {pypihub.__version__}\n"
+
+
+@ensureDeferred
+async def test_twistd_lists_the_plugin(run: Run) -> None:
+    process = run("twistd", "--help")
+    assert await process.ends() == 0
+    assert "pypihub" in process.out
+
+
+@implementer(IAgentEndpointFactory)
+class _Trusting:
+    """Connects by TLS, trusting one certificate."""
+
+    def __init__(self, reactor: Any, pem: bytes) -> None:
+        self._reactor = reactor
+        self._trust = trustRootFromCertificates([Certificate.loadPEM(pem)])
+
+    def endpointForURI(self, uri: Any) -> Any:
+        host = uri.host.decode()
+        options = optionsForClientTLS(host, trustRoot=self._trust)
+        return wrapClientTLS(options, HostnameEndpoint(self._reactor, host, uri.port))
+
+
+@ensureDeferred
+async def test_it_serves_https_with_a_certificate_beside_its_file(reactor: Any, run: Run, tmp_path: Path) -> None:
+    pem = write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = tmp_path / "hub.toml"
+    file.write_text(f'[server]\nhost = "127.0.0.1"\nport = {port}\n[server.tls]\ncrt = "tls.crt"\nkey = "tls.key"\n')
+    process = run("pypihub", "-c", str(file))
+    await process.says("listens on")
+    agent = Agent.usingEndpointFactory(reactor, _Trusting(reactor, pem))
+    response = await treq.client.HTTPClient(agent).get(f"https://localhost:{port}/")
+    assert "PyPIHub" in await treq.text_content(response)
+    process.signal("TERM")
+    assert await process.ends() == 0

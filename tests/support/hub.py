@@ -1,0 +1,115 @@
+"""The whole daemon in front of a GitHub in a box, both on loopback, with a client for them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import treq
+from twisted.internet.defer import maybeDeferred
+from twisted.web.client import Agent
+from twisted.web.http_headers import Headers
+
+from pypihub.config import Config, GitHub, Pattern, Replace, Server
+from pypihub.daemon.service import Listener, make_service
+from pypihub.sandbox.server import Sandbox
+from pypihub.sandbox.world import World
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    code: int
+    phrase: str
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = self.headers.getRawHeaders(name)
+        return ", ".join(values) if values else None
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass
+class Hub:
+    """A running daemon and its sandbox; `token` is a token of the owner `octo`."""
+
+    reactor: Any
+    sandbox: Sandbox
+    world: World
+    token: str
+    url: str = ""
+    services: list[Any] = field(default_factory=list)
+
+    def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
+        """What a user gives to pip."""
+        return self.url.replace("http://", f"http://{owner}:{token or self.token}@") + path
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        user: str | None = "octo",
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """A request with Basic credentials; without any where `user` is None."""
+        wanted = dict(headers or {})
+        if user is not None:
+            wanted["Authorization"] = basic(user, self.token if token is None else token)
+        client = treq.client.HTTPClient(Agent(self.reactor))
+        response = await client.request(method, self.url + path, headers=wanted, allow_redirects=False, unbuffered=True)
+        body = await treq.content(response)
+        if isinstance(response.length, int) and not response.headers.hasHeader("Content-Length"):
+            response.headers.setRawHeaders("Content-Length", [str(response.length)])  # Twisted keeps it to itself
+        return Answer(response.code, response.phrase.decode("latin-1"), response.headers, body)
+
+    async def get(self, path: str, **how: Any) -> Answer:
+        return await self.request("GET", path, **how)
+
+    async def head(self, path: str, **how: Any) -> Answer:
+        return await self.request("HEAD", path, **how)
+
+    def asked(self, where: str = "graphql") -> int:
+        """How many calls of a kind reached the sandbox."""
+        return sum(call.where == where for call in self.sandbox.calls)
+
+    async def stop(self) -> None:
+        for service in self.services:
+            await maybeDeferred(service.stopService)
+        await self.sandbox.stop()
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def start_hub(reactor: Any, **options: Any) -> Hub:
+    """A hub on free ports.
+
+    `owners`, `timeout` and `replace` (pairs) go into its configuration, the rest to the Sandbox.
+    """
+    github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
+    rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
+    world = options.pop("world", None) or World()
+    sandbox = Sandbox(reactor, world, **options)
+    await sandbox.start()
+    hub = Hub(reactor, sandbox, world, world.add_token("octo"))
+    config = Config(
+        server=Server(endpoint="tcp:0:interface=127.0.0.1"),
+        github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
+    )
+    service = make_service(config, reactor, backoff=(0.001, 0.002))
+    service.privilegedStartService()
+    service.startService()
+    hub.services.append(service)
+    (listener,) = (each for each in service if isinstance(each, Listener))
+    hub.url = f"http://127.0.0.1:{listener.address.port}"
+    return hub
