@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import re2
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 from msgspec import Meta, Struct
@@ -98,7 +99,7 @@ def load_config(file: Path | None) -> Config:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is not TOML: {error}".replace("\n", " ")) from None
+        raise ConfigError(f"{file}: is not TOML: {error}") from None
     try:
         return parse_config(raw, file.absolute().parent)
     except ConfigError as error:
@@ -196,20 +197,22 @@ def _checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server
 def _check_certificate(tls: TLS) -> None:
     """Reads both files now, so that a mistake shows at the start and not at the first connection."""
     try:
-        certificate = load_pem_x509_certificate(tls.crt.read_bytes())
-    except (OSError, ValueError) as error:
+        public_key = load_pem_x509_certificate(tls.crt.read_bytes()).public_key()
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"server.tls.crt: should be a PEM certificate: {_why(tls.crt, error)}") from None
     try:
         key = load_pem_private_key(tls.key.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
+    except (OSError, ValueError, UnsupportedAlgorithm, TypeError) as error:  # TypeError: the key is encrypted
         raise ConfigError(f"server.tls.key: should be a PEM private key: {_why(tls.key, error)}") from None
-    if certificate.public_key() != key.public_key():
+    if public_key != key.public_key():
         raise ConfigError("server.tls.key: should be the key of server.tls.crt, and belongs to another certificate")
 
 
 def _why(file: Path, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{file}: {error.strerror}"
+    if isinstance(error, UnsupportedAlgorithm):
+        return f"{file} holds one of a kind that is not known here"
     return f"{file} is encrypted" if isinstance(error, TypeError) else f"{file} holds none"
 
 
@@ -237,5 +240,5 @@ def _check_url(key: str, url: str) -> None:
         sound = False
     if not sound or not url.isascii() or not url.isprintable() or " " in url or parts.username is not None:
         raise ConfigError(f"{key}: should be a URL such as https://HOST/path, without credentials")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise ConfigError(f"{key}: should be a URL without ? and #")

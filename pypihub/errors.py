@@ -12,8 +12,9 @@ class PyPIHubError(Exception):
 
     @property
     def message(self) -> str:
-        """The error's text: one line for the user."""
-        return str(self.args[0]) if self.args else type(self).__name__
+        """The error's text: one line for the user, whatever GitHub or a file put into it."""
+        text = str(self.args[0]) if self.args else type(self).__name__
+        return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 class ConfigError(PyPIHubError):

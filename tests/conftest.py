@@ -18,6 +18,8 @@ def reactor() -> Any:
     """The reactor that pytest-twisted runs."""
     from twisted.internet import reactor
 
+    gc.collect()
+    gc.freeze()  # what is imported by now need not be searched for lost Deferreds after each test
     return reactor
 
 

@@ -76,7 +76,8 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _MESSAGE = msgspec.json.Decoder(_Message)
 _LIMIT_TYPES = ("RATE_LIMIT", "RATE_LIMITED")
 _FORBIDDEN_TYPES = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
-_ONE_LINE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # cut, HTML, with holes in it, hostile
+_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _LONGEST_MESSAGE = 300
 
 
@@ -93,7 +94,7 @@ def read_answer(reply: Reply, query: Query[T], now: float) -> T:
         if envelope.errors:
             raise _error(reply, envelope.errors, query, now)
         return query.decode(envelope.data)
-    except msgspec.DecodeError:  # cut, HTML, or data with holes in it
+    except _UNREADABLE:
         raise UpstreamError("GitHub's answer cannot be read. Try again in a moment.") from None
 
 
@@ -118,7 +119,7 @@ def _message(reply: Reply) -> str | None:
     """The message of a JSON error body; None where the body is no such thing."""
     try:
         return _MESSAGE.decode(reply.body).message
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
 
 
@@ -138,20 +139,20 @@ def _rate_limited(reply: Reply, now: float) -> RateLimitedError:
 
 def _wait(reply: Reply, now: float) -> float | None:
     retry_after, reset = reply.header("retry-after"), reply.header("x-ratelimit-reset")
-    if retry_after.isascii() and retry_after.isdigit():
+    if _SECONDS.fullmatch(retry_after):
         return float(retry_after)
-    if reply.header("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+    if reply.header("x-ratelimit-remaining") == "0" and _SECONDS.fullmatch(reset):
         return max(0.0, float(reset) - now)
     return None
 
 
 def _forbidden(reply: Reply, message: str) -> ForbiddenError:
     sso = re.search(r"\burl=(https?://[\x21-\x7e]+)", reply.header("x-github-sso"))
-    return ForbiddenError(f"GitHub refuses this: {_one_line(message)}", sso[1] if sso else None)
+    return ForbiddenError(f"GitHub refuses this: {_shortened(message)}", sso[1] if sso else None)
 
 
-def _one_line(message: str) -> str:
-    return _ONE_LINE.sub(" ", message).strip()[:_LONGEST_MESSAGE] or "no reason given"
+def _shortened(message: str) -> str:
+    return message.strip()[:_LONGEST_MESSAGE] or "no reason given"
 
 
 def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object], now: float) -> PyPIHubError:
@@ -165,10 +166,10 @@ def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object]
             return TooLargeError("GitHub finds this repository too large to list, even in small pages.")
         if error.extensions and error.extensions.get("code") == "undefinedField":
             field = str(error.extensions.get("fieldName"))
-            return UnknownFieldError(f"This GitHub's schema has no field {_one_line(field)}.", field)
+            return UnknownFieldError(f"This GitHub's schema has no field {_shortened(field)}.", field)
     if all(error.type == "NOT_FOUND" and _at_root(error) for error in errors):
         return query.missing()
-    return UpstreamError(f"GitHub answered with an error: {_one_line(errors[0].message)}")
+    return UpstreamError(f"GitHub answered with an error: {_shortened(errors[0].message)}")
 
 
 def _at_root(error: _GraphQLError) -> bool:

@@ -56,8 +56,7 @@ class Client:
 
     async def asset(self, token: Token, asset_id: str) -> ReleaseAsset:
         """The asset with this node id; raises like `listing`."""
-        answer, _query = await self._ask(token, AssetQuery(asset_id))
-        return answer
+        return await self._ask(token, AssetQuery(asset_id))
 
     async def download_url(self, token: Token, asset: ReleaseAsset) -> SignedURL:
         """Where the asset's bytes can be had for a few minutes, without the token; raises like `listing`.
@@ -78,8 +77,8 @@ class Client:
             raise UpstreamError(f"GitHub gave no download URL for this file (status {reply.status}).")
         return _checked(SignedURL(location))
 
-    async def _ask(self, token: Token, query: Query[T]) -> tuple[T, Query[T]]:
-        """The answer, and the query as it was answered: smaller, where GitHub found it too large."""
+    async def _ask(self, token: Token, query: Query[T]) -> T:
+        """The answer to the query, made smaller where GitHub found it too large."""
 
         async def attempt() -> T:
             nonlocal query
@@ -98,7 +97,7 @@ class Client:
                     query = query.smaller() or query
                     raise
 
-        return await self._patiently(attempt), query
+        return await self._patiently(attempt)
 
     async def _put(self, token: Token, query: Query[T]) -> T:
         body = msgspec.json.encode({"query": query.document(digest=self._digest), "variables": query.variables()})

@@ -19,9 +19,9 @@ MOST_PAGES = 1000
 
 
 class Ask(Protocol):
-    """Puts a query to GitHub; gives the answer, and the query as it was answered (its pages maybe smaller)."""
+    """Puts a query to GitHub, maybe with smaller pages than asked for, and gives its answer."""
 
-    def __call__(self, query: Query[T]) -> Awaitable[tuple[T, Query[T]]]: ...
+    def __call__(self, query: Query[T]) -> Awaitable[T]: ...
 
 
 async def read_listing(ask: Ask, repository: Repository) -> Listing:
@@ -32,13 +32,12 @@ async def read_listing(ask: Ask, repository: Repository) -> Listing:
     query = ListingQuery(repository)
     releases: dict[str, Release] = {}
     for _ in range(MOST_PAGES):
-        page, answered = await ask(query)
+        page, following = await ask(query)
         for part in page.parts:
             releases[part.release.id] = await _whole_release(ask, part)
-        if page.more is None:
+        if following is None:
             return Listing(page.name_with_owner, page.is_archived, tuple(releases.values()))
-        size = answered.size if isinstance(answered, ListingQuery) else query.size
-        query = replace(query, after=page.more, size=size)
+        query = following
     raise UpstreamError(f"{repository} has more releases than can be listed.")
 
 
@@ -46,11 +45,11 @@ async def _whole_release(ask: Ask, part: ReleasePart) -> Release:
     if part.more is None:
         return part.release
     assets: dict[str, Asset] = {asset.id: asset for asset in part.release.assets}
-    more: str | None = part.more
+    query = AssetsQuery(part.release.id, part.more)
     for _ in range(MOST_PAGES):
-        if more is None:
-            return replace(part.release, assets=tuple(assets.values()))
-        page, _answered = await ask(AssetsQuery(part.release.id, more))
+        page, following = await ask(query)
         assets.update((asset.id, asset) for asset in page.assets)
-        more = page.more
+        if following is None:
+            return replace(part.release, assets=tuple(assets.values()))
+        query = following
     raise UpstreamError("A release has more assets than can be listed.")

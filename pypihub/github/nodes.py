@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 
 import msgspec
@@ -32,5 +31,5 @@ def asset_number(node_id: str) -> int:
         if old := _OLD_ID.fullmatch(raw):
             return int(old[1])
         return _ID_PARTS.decode(raw)[2]
-    except (binascii.Error, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError):
         raise UpstreamError("GitHub's id of this asset has a form that is not known.") from None

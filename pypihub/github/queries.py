@@ -92,8 +92,10 @@ class ListingQuery:
         size = self.size.smaller()
         return replace(self, size=size) if size else None
 
-    def decode(self, data: msgspec.Raw) -> ListingPage:
-        return decode_listing(data)
+    def decode(self, data: msgspec.Raw) -> tuple[ListingPage, ListingQuery | None]:
+        """The page, and the query for the next one, which keeps this one's size."""
+        page = decode_listing(data)
+        return page, replace(self, after=page.more) if page.more else None
 
     def missing(self) -> NotFoundError:
         return NotFoundError(
@@ -122,8 +124,10 @@ class AssetsQuery:
     def smaller(self) -> AssetsQuery | None:
         return replace(self, size=self.size // 4) if self.size >= 8 else None
 
-    def decode(self, data: msgspec.Raw) -> AssetsPage:
-        return decode_assets(data)
+    def decode(self, data: msgspec.Raw) -> tuple[AssetsPage, AssetsQuery | None]:
+        """The page, and the query for the next one, which keeps this one's size."""
+        page = decode_assets(data)
+        return page, replace(self, after=page.more) if page.more else None
 
     def missing(self) -> NotFoundError:
         return NotFoundError("The release was removed while it was being read. Try again.")

@@ -7,6 +7,7 @@ match right after another match is ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from re import Match
@@ -22,10 +23,10 @@ _LONGEST_RESULT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """A reference to a group: by its number, or None where the pattern has no such group."""
+class _Reference:
+    """A reference to a group, by its number. Several groups may share a name: the first that took part counts."""
 
-    number: int | None
+    groups: tuple[int, ...]
 
 
 class Rule:
@@ -33,7 +34,7 @@ class Rule:
 
     def __init__(self, pattern: Pattern, template: str) -> None:
         self._regex = pattern.regex
-        self._parts = tuple(_parse(template, self._regex.groups, dict(self._regex.groupindex)))
+        self._parts = tuple(_parse(template, list(_group_names(pattern.regex.pattern))[: self._regex.groups]))
 
     def replace(self, text: str) -> str:
         """The text with every match replaced by the template."""
@@ -54,8 +55,8 @@ class Rule:
         for part in self._parts:
             if isinstance(part, str):
                 yield part
-            elif part.number is not None:
-                yield match.group(part.number) or ""
+            else:
+                yield next((text for group in part.groups if (text := match.group(group)) is not None), "")
 
 
 class Mapping:
@@ -79,7 +80,20 @@ class Mapping:
         return Repository(owner, name.lower())
 
 
-def _parse(template: str, groups: int, names: dict[str, int]) -> Iterator[str | _Group]:
+# Whatever in a pattern has a parenthesis that opens no group; then a group's beginning, maybe with a name.
+_GROUPS = re.compile(
+    r"""\\Q.*?(?:\\E|$) | \\. | \[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]
+    | (?P<group>\((?!\?)|\(\?P?<(?P<name>[^>]+)>)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _group_names(pattern: str) -> Iterator[str | None]:
+    """The names of a pattern's groups in their order; RE2 tells of one group for each name only."""
+    return (match["name"] for match in _GROUPS.finditer(pattern) if match["group"])
+
+
+def _parse(template: str, names: list[str | None]) -> Iterator[str | _Reference]:
     """A template's parts: literal text and references (`$1`, `${1}`, `$name`, `${name}`; `$$` is a dollar)."""
     literal = ""
     position = 0
@@ -92,7 +106,7 @@ def _parse(template: str, groups: int, names: dict[str, int]) -> Iterator[str | 
         if literal:
             yield literal
             literal = ""
-        yield _Group(_number(name, groups, names))
+        yield _Reference(_numbers(name, names))
     literal += template[position:]
     if literal:
         yield literal
@@ -116,7 +130,8 @@ def _is_word(character: str) -> bool:
     return character == "_" or character.isalpha() or character.isdecimal()
 
 
-def _number(name: str, groups: int, names: dict[str, int]) -> int | None:
+def _numbers(name: str, names: list[str | None]) -> tuple[int, ...]:
+    """The groups that a reference means: 0 is the whole match, the others count from 1."""
     if name.isascii() and name.isdigit() and len(name) < 10 and str(int(name)) == name:
-        return int(name) if int(name) <= groups else None
-    return names.get(name)
+        return (int(name),) if int(name) <= len(names) else ()
+    return tuple(number for number, group in enumerate(names, 1) if group == name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import NewType
@@ -23,8 +24,11 @@ Owner = NewType("Owner", str)
 # Logins are letters, digits and hyphens, up to 39; enterprise-managed users end in `_shortcode`.
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
+_FILENAME = re.compile(r"[\x21-\x7e]+")
 _SDIST_SUFFIXES = (".tar.gz", ".zip")
 _LONGEST_NAME = 200
+# A wheel's name stands for every combination of its tags. Real ones have a dozen; 255 characters fit 64,000.
+_MOST_TAGS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class FileNames:
     def version(self, filename: str) -> Version | None:
         """The version of the wheel or sdist `filename`; None where it is no such file of this project."""
         prefix = self._prefix.match(filename)
-        if prefix is None:
+        if prefix is None or not _FILENAME.fullmatch(filename):
             return None
         if filename.endswith(".whl"):
             return self._wheel_version(filename)
@@ -86,6 +90,8 @@ class FileNames:
         return None
 
     def _wheel_version(self, filename: str) -> Version | None:
+        if math.prod(part.count(".") + 1 for part in filename.split("-")[-3:]) > _MOST_TAGS:
+            return None
         try:
             name, version, _build, _tags = parse_wheel_filename(filename)
         except InvalidWheelFilename:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,6 @@ WAYS = {
     "twistd": ["twistd", "-n", "pypihub", "--config"],
     "twist": ["twist", "--log-format", "text", "pypihub", "--config"],
 }
-
-
-@pytest.fixture
-def run(reactor: Any, tmp_path: Path) -> Iterator[Run]:
-    """Runs a command in a folder of its own; whatever still runs after the test is killed."""
-    started: list[Process] = []
-
-    def start(*command: str) -> Process:
-        started.append(Process(reactor, list(command), cwd=tmp_path))
-        return started[-1]
-
-    yield start
-    assert all(process.code is not None for process in started), "a process was left running"
 
 
 @pytest.fixture

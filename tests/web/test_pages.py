@@ -84,6 +84,18 @@ async def test_more_than_a_hundred_releases_are_all_there(hub: Hub) -> None:
 
 
 @ensureDeferred
+async def test_a_thousand_releases_of_ten_assets_are_ten_calls(hub: Hub) -> None:
+    repository = hub.world.add_repository("octo/large")
+    for number in range(1000):
+        release = repository.add_release(f"v{number}")
+        for build in range(10):
+            release.add_asset(f"large-{number}-{build}-py3-none-any.whl", b"x")
+    found = await page(hub, "/simple/large/")
+    assert (len(found["files"]), len(found["versions"])) == (10_000, 1000)
+    assert hub.asked() == 10
+
+
+@ensureDeferred
 async def test_more_than_a_hundred_assets_of_a_release_are_all_there(hub: Hub) -> None:
     release = hub.world.add_repository("octo/wide").add_release("v1")
     for number in range(205):

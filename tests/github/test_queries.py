@@ -1,0 +1,175 @@
+"""The GraphQL queries, held against GitHub's own schema, and how their data is read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql.execution.values import get_variable_values
+
+from pypihub.errors import NotFoundError
+from pypihub.github.decoding import AssetsPage
+from pypihub.github.queries import AssetQuery, AssetsQuery, ListingQuery, PageSize, Query
+from pypihub.index.model import Asset, Release
+from pypihub.index.names import Owner, Repository
+
+_SCHEMA = Path(__file__).parents[2].parent / "shared" / "github" / "schema.graphql"
+_LISTING = ListingQuery(Repository(Owner("octo"), "pkg"), after="cursor")
+_ASSETS = AssetsQuery("RE_1", "cursor")
+_ASSET = AssetQuery("RA_1")
+_QUERIES = pytest.mark.parametrize("query", [_LISTING, _ASSETS, _ASSET], ids=lambda query: type(query).__name__)
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """GitHub's published schema."""
+    if not _SCHEMA.exists():
+        pytest.skip(f"GitHub's schema is not at {_SCHEMA}")
+    return build_schema(_SCHEMA.read_text(), assume_valid=True)
+
+
+@_QUERIES
+@pytest.mark.parametrize("digest", [True, False])
+def test_github_understands_the_query(schema: GraphQLSchema, query: Query[Any], digest: bool) -> None:
+    document = parse(query.document(digest=digest))
+    assert validate(schema, document) == []
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    asked = operation.variable_definitions or ()
+    values = get_variable_values(schema, asked, query.variables())
+    assert not isinstance(values, list), values
+    assert {definition.variable.name.value for definition in asked} == set(query.variables())
+
+
+@_QUERIES
+def test_a_server_without_digests_is_not_asked_for_them(query: Query[Any]) -> None:
+    assert "digest" not in query.document(digest=False)
+
+
+@pytest.mark.parametrize("query", [_LISTING, _ASSETS])
+def test_hashes_come_from_githubs_digests(query: Query[Any]) -> None:
+    assert "digest" in query.document(digest=True)
+
+
+def test_names_and_cursors_travel_as_variables() -> None:
+    hostile = ListingQuery(Repository(Owner("o"), '") { x }'), after='"')
+    assert hostile.document(digest=True) == _LISTING.document(digest=True)
+    assert hostile.variables()["name"] == '") { x }'
+
+
+def test_a_listing_gets_smaller_down_to_single_releases_with_few_assets() -> None:
+    sizes = [_LISTING.size]
+    query: ListingQuery | None = _LISTING
+    while query := query.smaller():
+        assert (query.repository, query.after) == (_LISTING.repository, _LISTING.after)
+        sizes.append(query.size)
+    assert sizes == [PageSize(*size) for size in ((100, 100), (25, 100), (6, 100), (1, 100), (1, 25), (1, 6))]
+
+
+def test_a_page_of_assets_gets_smaller_and_one_asset_does_not() -> None:
+    smaller = _ASSETS.smaller()
+    assert smaller == AssetsQuery("RE_1", "cursor", 25)
+    last = smaller.smaller()
+    assert last is not None
+    assert last.smaller() is None
+    assert _ASSET.smaller() is None
+
+
+@_QUERIES
+def test_the_error_for_what_is_missing_is_not_found(query: Query[Any]) -> None:
+    assert isinstance(query.missing(), NotFoundError)
+
+
+# How the data is read.
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(value).encode())
+
+
+_NO_MORE = {"hasNextPage": False, "endCursor": "x"}
+_NODE = {"id": "RA_1", "name": "pkg-1.0.zip", "size": 5, "createdAt": "2026-01-02T03:04:05Z", "digest": "sha256:00"}
+_READ = Asset("RA_1", "pkg-1.0.zip", 5, "sha256:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+_RELEASE = {
+    "id": "RE_1",
+    "isDraft": True,
+    "publishedAt": None,
+    "releaseAssets": {"pageInfo": {"hasNextPage": True, "endCursor": "a1"}, "nodes": [_NODE]},
+}
+_REPOSITORY = {
+    "nameWithOwner": "Octo/Pkg",
+    "isArchived": True,
+    "releases": {"pageInfo": {"hasNextPage": True, "endCursor": "r1"}, "nodes": [_RELEASE, None]},
+}
+_ASSET_NODE = {
+    "__typename": "ReleaseAsset",
+    "name": "pkg-1.0.zip",
+    "size": 5,
+    "url": "https://storage.example/signed",
+    "release": {"isDraft": False, "repository": {"nameWithOwner": "Octo/Pkg"}},
+}
+
+
+def test_a_page_of_a_listing_is_read() -> None:
+    page, following = _LISTING.decode(_raw({"repository": _REPOSITORY}))
+    assert following == replace(_LISTING, after="r1")
+    assert (page.name_with_owner, page.is_archived, page.more) == ("Octo/Pkg", True, "r1")
+    (part,) = page.parts
+    assert (part.release, part.more) == (Release("RE_1", True, None, (_READ,)), "a1")
+
+
+def test_a_page_of_assets_is_read_with_or_without_digests() -> None:
+    plain = {key: value for key, value in _NODE.items() if key != "digest"}
+    page, following = _ASSETS.decode(_raw({"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [plain, None]}}}))
+    assert (page, following) == (AssetsPage((replace(_READ, digest=None),), None), None)
+
+
+def test_an_asset_is_read_and_its_url_does_not_show() -> None:
+    asset = _ASSET.decode(_raw({"node": _ASSET_NODE}))
+    assert (asset.id, asset.name, asset.size, asset.is_draft) == ("RA_1", "pkg-1.0.zip", 5, False)
+    assert asset.url.reveal() == "https://storage.example/signed"
+    assert "signed" not in repr(asset)
+
+
+@pytest.mark.parametrize("node", [{"__typename": "Release"}, {**_ASSET_NODE, "release": None}])
+def test_a_node_that_is_no_released_asset_is_not_found(node: object) -> None:
+    with pytest.raises(NotFoundError):
+        _ASSET.decode(_raw({"node": node}))
+
+
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        (_LISTING, None),
+        (_LISTING, {"repository": None}),
+        (_LISTING, {"repository": {**_REPOSITORY, "nameWithOwner": None}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": None}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {"pageInfo": _NO_MORE, "nodes": None}}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {"pageInfo": None, "nodes": []}}}),
+        (
+            _LISTING,
+            {
+                "repository": {
+                    **_REPOSITORY,
+                    "releases": {"pageInfo": {"hasNextPage": True, "endCursor": None}, "nodes": []},
+                }
+            },
+        ),
+        (_ASSETS, {"node": None}),
+        (_ASSETS, {"node": {}}),
+        (_ASSETS, {"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [{**_NODE, "size": None}]}}}),
+        (_ASSETS, {"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [{**_NODE, "createdAt": "today"}]}}}),
+        (_ASSET, {"node": None}),
+        (_ASSET, {"node": {**_ASSET_NODE, "url": None}}),
+    ],
+)
+def test_partial_data_is_refused(query: Query[Any], data: object) -> None:
+    """A listing with holes would be an index with holes."""
+    with pytest.raises(msgspec.ValidationError):
+        query.decode(_raw(data))
