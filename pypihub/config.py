@@ -70,7 +70,10 @@ class Replace(_Table, frozen=True, kw_only=True):
 
 
 class GitHub(_Table, frozen=True, kw_only=True):
-    """`[github]`: which GitHub, whose repositories, and how long to wait for an answer."""
+    """`[github]`: which GitHub, whose repositories, and how long to wait for an answer.
+
+    `graphql_url` follows from `api_url` where the file does not give it.
+    """
 
     owners: tuple[str, ...] = ()
     api_url: str = "https://api.github.com"
@@ -80,10 +83,10 @@ class GitHub(_Table, frozen=True, kw_only=True):
 
 
 class Config(_Table, frozen=True, kw_only=True):
-    """All of the configuration. Without a file it is `Config()`."""
+    """All of the configuration; `load_config(None)` gives the defaults."""
 
     server: Server = Server()
-    github: GitHub = GitHub(graphql_url="https://api.github.com/graphql")
+    github: GitHub = GitHub()
 
 
 def load_config(file: Path | None) -> Config:
@@ -92,7 +95,7 @@ def load_config(file: Path | None) -> Config:
     Raises ConfigError with one line that names the file, the key and what it should be.
     """
     if file is None:
-        return Config()
+        return parse_config({}, Path())
     try:
         with file.open("rb") as stream:
             raw = tomllib.load(stream)
@@ -218,7 +221,7 @@ def _why(file: Path, error: Exception) -> str:
 
 def _checked_github(github: GitHub) -> GitHub:
     for number, owner in enumerate(github.owners):
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", owner):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", owner):
             raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
     api_url = github.api_url.rstrip("/")
     _check_url("github.api_url", api_url)

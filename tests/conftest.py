@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from support.hub import Hub, start_hub
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+
+settings.register_profile("here", deadline=None)  # machines that run tests are busy
+settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from typing import ClassVar
 from twisted.application.service import IService
 from twisted.python import usage
 
-from pypihub.config import Config, load_config
-from pypihub.daemon.service import make_endpoints, make_service
+from pypihub.config import load_config
+from pypihub.daemon.service import make_service
 from pypihub.errors import ConfigError
 
 
@@ -20,24 +20,22 @@ class Options(usage.Options):
     longdesc = "Serves the wheels and sdists in GitHub releases as a Python package index."
     optParameters: ClassVar = [["config", "c", None, "The configuration, a TOML file. Without one: the defaults."]]
 
-    hub_config: Config
+    service: IService
 
     def postOptions(self) -> None:
-        """Reads the configuration while the terminal is still there.
+        """Reads the configuration and makes the service of it, while the terminal is still there.
 
         A mistake ends the process with one line and status 1. (UsageError would print the whole usage too.)
         """
         from twisted.internet import reactor
 
         try:
-            self.hub_config = load_config(Path(self["config"]) if self["config"] is not None else None)
-            make_endpoints(self.hub_config.server, reactor)
+            config = load_config(Path(self["config"]) if self["config"] is not None else None)
+            self.service = make_service(config, reactor)
         except ConfigError as error:
             raise SystemExit(f"pypihub: {error.message}") from None
 
 
 def makeService(options: Options) -> IService:
     """The service for twistd; nothing listens until it is started."""
-    from twisted.internet import reactor
-
-    return make_service(options.hub_config, reactor)
+    return options.service

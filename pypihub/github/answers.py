@@ -104,7 +104,7 @@ def refuse_bad_status(reply: Reply, now: float) -> None:
         raise TokenRefusedError("GitHub does not accept this token. Check that it is complete and has not expired.")
     if reply.status in (403, 429):
         message = _message(reply)
-        if reply.status == 429 or _is_limited(reply, message):
+        if reply.status == 429 or _is_limit(message or ""):
             raise _rate_limited(reply, now)
         if message is None:
             raise UpstreamError(f"GitHub answered {reply.status} without saying why. Try again in a moment.")
@@ -123,12 +123,9 @@ def _message(reply: Reply) -> str | None:
         return None
 
 
-def _is_limited(reply: Reply, message: str | None) -> bool:
-    return _is_secondary(message or "") or reply.header("x-ratelimit-remaining") == "0"
-
-
-def _is_secondary(message: str) -> bool:
-    return "secondary rate limit" in message.lower()
+def _is_limit(message: str) -> bool:
+    """Tells a limit by its words: a refusal for another reason may come with no points left, too."""
+    return "rate limit" in message.lower()
 
 
 def _rate_limited(reply: Reply, now: float) -> RateLimitedError:
@@ -157,7 +154,7 @@ def _shortened(message: str) -> str:
 
 def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object], now: float) -> PyPIHubError:
     """The one error that stands for a list of them: what the user can mend comes before what is missing."""
-    if any(error.type in _LIMIT_TYPES or _is_secondary(error.message) for error in errors):
+    if any(error.type in _LIMIT_TYPES or _is_limit(error.message) for error in errors):
         return _rate_limited(reply, now)
     for error in errors:
         if error.type in _FORBIDDEN_TYPES or error.message.startswith("Resource not accessible"):

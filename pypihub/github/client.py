@@ -83,10 +83,11 @@ class Client:
         async def attempt() -> T:
             nonlocal query
             while True:
+                digest = self._digest
                 try:
-                    return await self._put(token, query)
+                    return await self._put(token, query, digest=digest)
                 except UnknownFieldError as error:
-                    if error.field != "digest" or not self._digest:
+                    if error.field != "digest" or not digest:
                         raise
                     self._digest = False
                 except TooLargeError:
@@ -99,8 +100,8 @@ class Client:
 
         return await self._patiently(attempt)
 
-    async def _put(self, token: Token, query: Query[T]) -> T:
-        body = msgspec.json.encode({"query": query.document(digest=self._digest), "variables": query.variables()})
+    async def _put(self, token: Token, query: Query[T], *, digest: bool) -> T:
+        body = msgspec.json.encode({"query": query.document(digest=digest), "variables": query.variables()})
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         reply = await self._transport.send("POST", self._graphql_url, token, headers, body)
         return read_answer(reply, query, self._reactor.seconds())

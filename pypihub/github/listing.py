@@ -13,6 +13,7 @@ from pypihub.index.model import Asset, Listing, Release
 from pypihub.index.names import Repository
 
 T = TypeVar("T")
+Q = TypeVar("Q", ListingQuery, AssetsQuery)
 
 MOST_PAGES = 1000
 """Calls that one listing costs at most: 100,000 releases, or a thousandth of them with 100,000 assets each."""
@@ -37,7 +38,7 @@ async def read_listing(ask: Ask, repository: Repository) -> Listing:
             releases[part.release.id] = await _whole_release(ask, part)
         if following is None:
             return Listing(page.name_with_owner, page.is_archived, tuple(releases.values()))
-        query = following
+        query = _moved_on(query, following)
     raise UpstreamError(f"{repository} has more releases than can be listed.")
 
 
@@ -51,5 +52,11 @@ async def _whole_release(ask: Ask, part: ReleasePart) -> Release:
         assets.update((asset.id, asset) for asset in page.assets)
         if following is None:
             return replace(part.release, assets=tuple(assets.values()))
-        query = following
+        query = _moved_on(query, following)
     raise UpstreamError("A release has more assets than can be listed.")
+
+
+def _moved_on(query: Q, following: Q) -> Q:
+    if following == query:
+        raise UpstreamError("GitHub gives the same page again and again. Try again in a moment.")
+    return following

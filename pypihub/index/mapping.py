@@ -68,7 +68,8 @@ class Mapping:
     def repository(self, owner: Owner, project: NormalizedName) -> Repository:
         """The repository of `project` among `owner`'s.
 
-        Raises NotFoundError where the rules lead to what no repository can be called.
+        Raises NotFoundError where the rules lead to what no repository can be called, or grow a name beyond
+        a thousand characters on their way (there Go would go on).
         """
         name: str = project
         for rule in self._rules:

@@ -19,8 +19,8 @@ from pypihub.web.auth import read_credentials
 from pypihub.web.responses import (
     canonical_redirect,
     redirect,
-    send_body,
     send_failure,
+    send_file_head,
     send_page,
     send_text,
 )
@@ -73,11 +73,7 @@ class App:
         credentials = _credentials(request, owner)
         if request.method == b"HEAD":
             asset = await self._catalog.asset(credentials, asset_id, filename)
-            send_body(request, b"", "application/octet-stream")
-            request.setHeader("Content-Length", str(asset.size))
-            request.setHeader("Accept-Ranges", "bytes")
-            request.setHeader("Cache-Control", "no-store")
-            return b""
+            return send_file_head(request, asset.size)
         url = await self._catalog.download_url(credentials, asset_id, filename)
         return redirect(request, url.reveal())
 

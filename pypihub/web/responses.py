@@ -78,6 +78,15 @@ def send_text(request: Request, text: str) -> bytes:
     return send_body(request, f"{text}\n".encode(), "text/plain; charset=utf-8")
 
 
+def send_file_head(request: Request, size: int) -> bytes:
+    """What HEAD tells of a file of `size` bytes. (pip's fast-deps wants no redirect here.)"""
+    request.setHeader("Content-Type", "application/octet-stream")
+    request.setHeader("Content-Length", str(size))
+    request.setHeader("Accept-Ranges", "bytes")
+    request.setHeader("Cache-Control", "no-store")
+    return b""
+
+
 def redirect(request: Request, location: str, *, code: int = 302, cache: str = "no-store") -> bytes:
     """A redirect; `location` is ASCII, relative to the request's URL or absolute."""
     request.setResponseCode(code)

@@ -11,6 +11,8 @@ from pypihub.catalog.catalog import Catalog
 from pypihub.web.app import App
 from pypihub.web.responses import NOTHING_HERE, send_error
 
+_access = Logger("pypihub.access")
+
 
 class Entrance(Resource):
     """Turns away what the routes cannot read, and hides the Host header, on which nothing depends."""
@@ -22,8 +24,9 @@ class Entrance(Resource):
         self._routes = routes
 
     def render(self, request: Request) -> bytes | int:
-        """The answer of the routes, or 404 for a path that is no UTF-8 or begins with two slashes."""
-        if request.path.startswith(b"//") or not _is_utf8(b"/".join(request.postpath or [])):
+        """The answer of the routes, or 404 for a path that is no path (RFC 9112, 3.2.1) or no UTF-8."""
+        is_path = request.path.startswith(b"/") and not request.path.startswith(b"//")
+        if not is_path or not _is_utf8(b"/".join(request.postpath or [])):
             return send_error(request, 404, NOTHING_HERE)
         request.requestHeaders.setRawHeaders(b"host", [b"pypihub"])
         return self._routes.render(request)
@@ -40,13 +43,12 @@ def _is_utf8(value: bytes) -> bool:
 class HubSite(Site):
     """A Site with one access log line for each request: no query, no header but the client's name."""
 
-    _log = Logger("pypihub.access")
     noisy = False
 
     def log(self, request: HTTPRequest) -> None:
         """Called by Twisted when a request is finished."""
         path = request.path if request.path.startswith(b"/") else b"-"
-        self._log.info(
+        _access.info(
             '{client} "{method} {path}" {code} {size} "{agent}"',
             client=_client(request),
             method=_printable(request.method),

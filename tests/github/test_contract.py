@@ -171,5 +171,5 @@ class _Unknown(AssetQuery):
 @ensureDeferred
 async def test_an_unknown_field_is_named(upstream: Upstream) -> None:
     with pytest.raises(UnknownFieldError) as caught:
-        await upstream.client._put(upstream.token, _Unknown("RA_kwDOAAAAAc4AAAAB"))
+        await upstream.client._put(upstream.token, _Unknown("RA_kwDOAAAAAc4AAAAB"), digest=True)
     assert caught.value.field == "thereIsNoSuchField"
