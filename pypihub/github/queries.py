@@ -11,7 +11,7 @@ from typing import Protocol, Self, TypeVar
 
 import msgspec
 
-from pypihub.errors import NotFoundError
+from pypihub.errors import NotFoundError, PyPIHubError, UpstreamError
 from pypihub.github.decoding import (
     AssetsPage,
     ListingPage,
@@ -40,7 +40,7 @@ class Query(Protocol[T_co]):
     def decode(self, data: msgspec.Raw) -> T_co:
         """The answer in the `data` of a response; raises msgspec.ValidationError for partial data."""
 
-    def missing(self) -> NotFoundError:
+    def missing(self) -> PyPIHubError:
         """The error for GitHub's NOT_FOUND at the root of this query."""
 
 
@@ -129,8 +129,9 @@ class AssetsQuery:
         page = decode_assets(data)
         return page, replace(self, after=page.more) if page.more else None
 
-    def missing(self) -> NotFoundError:
-        return NotFoundError("The release was removed while it was being read. Try again.")
+    def missing(self) -> UpstreamError:
+        """Trouble, and no 404: the repository was there a moment ago."""
+        return UpstreamError("A release was removed while it was being read. Try again in a moment.")
 
 
 @dataclass(frozen=True, slots=True)

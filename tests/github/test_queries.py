@@ -13,7 +13,7 @@ import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 
-from pypihub.errors import NotFoundError
+from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import AssetsPage
 from pypihub.github.queries import AssetQuery, AssetsQuery, ListingQuery, PageSize, Query
 from pypihub.index.model import Asset, Release
@@ -81,9 +81,10 @@ def test_a_page_of_assets_gets_smaller_and_one_asset_does_not() -> None:
     assert _ASSET.smaller() is None
 
 
-@_QUERIES
-def test_the_error_for_what_is_missing_is_not_found(query: Query[Any]) -> None:
-    assert isinstance(query.missing(), NotFoundError)
+def test_what_is_missing_is_not_found_unless_it_was_there_before() -> None:
+    assert isinstance(_LISTING.missing(), NotFoundError)
+    assert isinstance(_ASSET.missing(), NotFoundError)
+    assert isinstance(_ASSETS.missing(), UpstreamError)
 
 
 # How the data is read.

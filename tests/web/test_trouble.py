@@ -188,6 +188,16 @@ async def test_trouble_of_rest_is_tried_again_too(make_hub: Callable[..., Any]) 
 
 
 @ensureDeferred
+async def test_a_release_that_goes_while_it_is_read_is_no_404(hub: Hub) -> None:
+    release = hub.world.add_repository("octo/wide").add_release("v1")
+    for number in range(101):
+        release.add_asset(f"wide-1.0-{number}-py3-none-any.whl", b"x")
+    gone = {"type": "NOT_FOUND", "path": ["node"], "message": "Could not resolve to a node"}
+    hub.sandbox.faults.add(GraphQLErrors((gone,), data={"node": None}), skip=1, times=3)
+    assert (await hub.get("/simple/wide/")).code == 502
+
+
+@ensureDeferred
 async def test_silence_is_504_in_time(make_hub: Callable[..., Any]) -> None:
     hub = await make_hub(timeout=0.1)
     publish(hub)
