@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pypihub import __version__
-from pypihub.config import Config, load_config
+from pypihub.config import Config
 from pypihub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def _serve(file: Path | None) -> None:
 
     from pypihub.daemon.foreground import run_service
     from pypihub.daemon.logs import log_to
-    from pypihub.daemon.service import make_service
+    from pypihub.daemon.service import load_service
 
     try:
-        service = make_service(load_config(file), reactor)
+        service = load_service(file, reactor)
         log_to(sys.stdout)
         run_service(service, reactor)
     except ConfigError as error:

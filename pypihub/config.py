@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import msgspec
 import re2
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 from msgspec import Meta, Struct
 
 from pypihub.errors import ConfigError
@@ -40,6 +41,10 @@ class Pattern:
         except re2.error as error:
             detail = error.args[0].decode(errors="replace")
             raise ValueError(f"Expected a regular expression (RE2): {detail}") from None
+
+
+class Bytes(int):
+    """A number of bytes, written as `"512KiB"`, `"32MiB"` or `"2GiB"`."""
 
 
 class _Table(Struct, frozen=True, kw_only=True):
@@ -82,11 +87,25 @@ class GitHub(_Table, frozen=True, kw_only=True):
     replace: tuple[Replace, ...] = ()
 
 
+class Cache(_Table, frozen=True, kw_only=True):
+    """`[cache]`: where facts about files are kept; None for the platform's folder, an empty text for memory alone."""
+
+    directory: str | None = None
+
+
+class MetadataConfig(_Table, frozen=True, kw_only=True):
+    """`[metadata]`: up to which size files without a digest of GitHub's are hashed."""
+
+    hash_up_to: Bytes = Bytes(32 * 1024 * 1024)
+
+
 class Config(_Table, frozen=True, kw_only=True):
     """All of the configuration; `load_config(None)` gives the defaults."""
 
     server: Server = Server()
     github: GitHub = GitHub()
+    cache: Cache = Cache()
+    metadata: MetadataConfig = MetadataConfig()
 
 
 def load_config(file: Path | None) -> Config:
@@ -101,8 +120,8 @@ def load_config(file: Path | None) -> Config:
             raw = tomllib.load(stream)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # also of its encoding, its longest numbers and its deepest nesting
+        raise ConfigError(f"{file}: is not TOML that can be read: {error}") from None
     try:
         return parse_config(raw, file.absolute().parent)
     except ConfigError as error:
@@ -120,7 +139,10 @@ def parse_config(raw: dict[str, Any], folder: Path) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(_reworded(str(error))) from None
     return msgspec.structs.replace(
-        config, server=_checked_server(config.server, raw, folder), github=_checked_github(config.github)
+        config,
+        server=_checked_server(config.server, raw, folder),
+        github=_checked_github(config.github),
+        cache=_placed(config.cache, folder),
     )
 
 
@@ -147,6 +169,8 @@ def _is_table(kind: object) -> bool:
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 _LONGEST = 24 * 3600
+_SIZE = re.compile(r"([0-9]{1,6})(KiB|MiB|GiB)", re.ASCII)
+_SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
 def _decode(kind: type[Any], value: object) -> Any:
@@ -157,6 +181,11 @@ def _decode(kind: type[Any], value: object) -> Any:
         if not 0 < seconds <= _LONGEST:
             raise ValueError('Expected a duration such as "15s", "500ms" or "2m"')
         return Seconds(seconds)
+    if kind is Bytes:
+        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        if not match:
+            raise ValueError('Expected a size such as "512KiB", "32MiB" or "2GiB"')
+        return Bytes(int(match[1]) * _SIZE_UNITS[match[2]])
     if not isinstance(value, str):
         raise TypeError("Expected `str`")
     return kind(value)
@@ -190,17 +219,39 @@ def _checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server
                 raise ConfigError(f"server.endpoint: stands instead of server.{key}; give one of them")
         if not server.endpoint:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
+        for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
+            _check_endpoint(text)
     if server.tls is None:
         return server
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
-    _check_certificate(tls)
+    read_certificates(tls)  # so that a mistake shows at the start and not at the first connection
     return msgspec.structs.replace(server, tls=tls)
 
 
-def _check_certificate(tls: TLS) -> None:
-    """Reads both files now, so that a mistake shows at the start and not at the first connection."""
+_TLS_ENDPOINT = re.compile(r"(?:haproxy:)?tls:(?:path=)?((?:\\.|[^:\\])*)", re.DOTALL)
+
+
+def _check_endpoint(text: str) -> None:
+    """Twisted's `tls:FOLDER` listens without any certificate too, and then refuses every connection."""
+    if match := _TLS_ENDPOINT.match(text):
+        folder = re.sub(r"\\(.)", r"\1", match[1])
+        if not any(Path(folder).rglob("*.pem")):
+            raise ConfigError(f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"')
+
+
+def _placed(cache: Cache, folder: Path) -> Cache:
+    """A relative folder is relative to the file's, as the certificate is."""
+    return Cache(directory=str(folder / cache.directory)) if cache.directory else cache
+
+
+def read_certificates(tls: TLS) -> tuple[list[Certificate], PrivateKeyTypes]:
+    """The certificate, with the chain behind it, and its key; raises ConfigError where they are not that."""
     try:
-        public_key = load_pem_x509_certificate(tls.crt.read_bytes()).public_key()
+        pem = tls.crt.read_bytes()
+        certificates = load_pem_x509_certificates(pem)
+        public_key = certificates[0].public_key()
+        if pem.count(b"CERTIFICATE-----") != 2 * len(certificates):
+            raise ValueError("the last one is cut")
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"server.tls.crt: should be a PEM certificate: {_why(tls.crt, error)}") from None
     try:
@@ -209,6 +260,7 @@ def _check_certificate(tls: TLS) -> None:
         raise ConfigError(f"server.tls.key: should be a PEM private key: {_why(tls.key, error)}") from None
     if public_key != key.public_key():
         raise ConfigError("server.tls.key: should be the key of server.tls.crt, and belongs to another certificate")
+    return certificates, key
 
 
 def _why(file: Path, error: Exception) -> str:
@@ -216,7 +268,7 @@ def _why(file: Path, error: Exception) -> str:
         return f"{file}: {error.strerror}"
     if isinstance(error, UnsupportedAlgorithm):
         return f"{file} holds one of a kind that is not known here"
-    return f"{file} is encrypted" if isinstance(error, TypeError) else f"{file} holds none"
+    return f"{file} is encrypted" if isinstance(error, TypeError) else f"{file} holds none, or a broken one"
 
 
 def _checked_github(github: GitHub) -> GitHub:

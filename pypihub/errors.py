@@ -71,5 +71,12 @@ class UpstreamUnreachableError(UpstreamError):
     """No connection to GitHub could be made, or it broke."""
 
 
+class StoppingError(PyPIHubError):
+    """The server is being stopped, and nobody will finish what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("PyPIHub is being stopped. Try again in a moment.")
+
+
 class UpstreamTimeoutError(UpstreamError):
     """GitHub did not answer in time."""

@@ -44,6 +44,8 @@ def test_without_a_file_pypihub_serves_github_com_on_its_port() -> None:
     assert config.github.api_url == "https://api.github.com"
     assert config.github.graphql_url == "https://api.github.com/graphql"
     assert config.github.timeout == 15
+    assert config.cache.directory is None
+    assert config.metadata.hash_up_to == 32 * 1024 * 1024
 
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
     ("text", "mistake"),
     [
         # unknown keys
-        ("prot = 1", "prot: unknown key; known here: server, github"),
+        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata"),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
         ("server.tls.cert = 'x'", "server.tls.cert: unknown key; did you mean server.tls.crt?"),
@@ -128,6 +130,8 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
             "github.replace[1].pattern: unknown key; did you mean github.replace[1].patt?",
         ),
         ("github.zzz = 1", "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, replace"),
+        ("cache.dir = 'x'", "cache.dir: unknown key; known here: directory"),
+        ("metadata.hash_upto = '1MiB'", "metadata.hash_upto: unknown key; did you mean metadata.hash_up_to?"),
         # wrong types
         ("server = 1", "server: expected a table, got a whole number"),
         ("[[server]]\nport = 1", "server: expected a table, got a list"),
@@ -138,6 +142,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
         ("server.endpoint = 1", "server.endpoint: expected a text or a list, got a whole number"),
         ("server.tls = 'x'", "server.tls: expected a table, got a text"),
         ("server.tls.crt = 1", "server.tls.crt: expected a text"),
+        ("cache.directory = 1", "cache.directory: expected a text, got a whole number"),
         ("github.owners = 'octo'", "github.owners: expected a list, got a text"),
         ("github.owners = ['octo', 1]", "github.owners[1]: expected a text, got a whole number"),
         ("[github.replace]\npatt = 'a'\nrepl = 'b'", "github.replace: expected a list, got a table"),
@@ -184,6 +189,25 @@ def test_a_duration_needs_a_unit_and_a_sane_length(tmp_path: Path, value: str) -
     assert _mistake(tmp_path, f"github.timeout = {value}").startswith("github.timeout: expected a duration such as")
 
 
+@pytest.mark.parametrize(
+    ("text", "size"), [("0KiB", 0), ("512KiB", 512 * 1024), ("32MiB", 32 * 1024**2), ("2GiB", 2 * 1024**3)]
+)
+def test_sizes_are_written_with_their_unit(tmp_path: Path, text: str, size: int) -> None:
+    assert _load(tmp_path, f'metadata.hash_up_to = "{text}"').metadata.hash_up_to == size
+
+
+@pytest.mark.parametrize("value", ["5", "true", "'32'", "'32MB'", "'1.5MiB'", "'-1MiB'", "'1 MiB'", "'MiB'", "'٣MiB'"])
+def test_a_size_needs_a_unit(tmp_path: Path, value: str) -> None:
+    mistake = _mistake(tmp_path, f"metadata.hash_up_to = {value}")
+    assert mistake == 'metadata.hash_up_to: expected a size such as "512KiB", "32MiB" or "2GiB"'
+
+
+def test_the_cache_lies_beside_the_configuration_or_in_memory(tmp_path: Path) -> None:
+    assert _load(tmp_path, "cache.directory = 'facts'").cache.directory == str(tmp_path / "facts")
+    assert _load(tmp_path, "cache.directory = '/var/cache/hub'").cache.directory == "/var/cache/hub"
+    assert _load(tmp_path, "cache.directory = ''").cache.directory == ""
+
+
 @pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url"])
 @pytest.mark.parametrize(
     "url",
@@ -209,9 +233,20 @@ def test_a_url_is_http_without_credentials(tmp_path: Path, key: str, url: str) -
     assert "secret" not in mistake
 
 
-@pytest.mark.parametrize("text", ["port", "[server", "a = 1\na = 2", b"a = '\xff'", "a = '\x00'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port",
+        "[server",
+        "a = 1\na = 2",
+        b"a = '\xff'",
+        "a = '\x00'",
+        pytest.param("a = " + "[" * 5000, id="nested deeply"),
+        pytest.param("a = " + "9" * 5000, id="a long number"),
+    ],
+)
 def test_what_is_not_toml_is_told_in_one_line(tmp_path: Path, text: str | bytes) -> None:
-    assert _mistake(tmp_path, text).startswith("is not TOML: ")
+    assert _mistake(tmp_path, text).startswith("is not TOML that can be read: ")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -262,9 +297,9 @@ def test_one_file_may_hold_certificate_chain_and_key(tls_folder: Path) -> None:
     ("content", "why"),
     [
         (None, "No such file or directory"),
-        ("", "holds none"),
-        ("hello", "holds none"),
-        ("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "holds none"),
+        ("", "holds none, or a broken one"),
+        ("hello", "holds none, or a broken one"),
+        ("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "holds none, or a broken one"),
     ],
 )
 def test_a_file_that_is_no_certificate_or_key_is_named(
@@ -278,6 +313,15 @@ def test_a_file_that_is_no_certificate_or_key_is_named(
     assert mistake.startswith(f"server.tls.{name}: should be a PEM ")
     assert str(file) in mistake
     assert mistake.endswith(why)
+
+
+@pytest.mark.parametrize("second", ["hello", "aGVsbG8=", None], ids=["not base64", "no certificate", "cut"])
+def test_a_broken_certificate_in_the_chain_is_refused(tls_folder: Path, second: str | None) -> None:
+    file = tls_folder / "crt.pem"
+    broken = "-----BEGIN CERTIFICATE-----\n" + (f"{second}\n-----END CERTIFICATE-----\n" if second else "MIIB")
+    file.write_text(file.read_text() + broken)
+    mistake = _mistake(tls_folder, _TLS)
+    assert mistake == f"server.tls.crt: should be a PEM certificate: {file} holds none, or a broken one"
 
 
 def test_certificate_and_key_the_wrong_way_round_are_refused(tls_folder: Path) -> None:
@@ -306,6 +350,18 @@ def test_a_key_of_an_unknown_kind_is_refused(tls_folder: Path, name: str, label:
     known, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03010f")
     file.write_text(ssl.DER_cert_to_PEM_cert(der.replace(known, unknown)).replace("CERTIFICATE", label))
     assert _mistake(tls_folder, _TLS).startswith(f"server.tls.{name}: should be ")
+
+
+@pytest.mark.parametrize("form", ["tls:{}:3150", "tls:path={}:port=3150", "haproxy:tls:{}:3150"])
+def test_a_tls_endpoint_needs_a_folder_with_certificates(tls_folder: Path, form: str) -> None:
+    """Twisted would listen, and refuse every connection."""
+    (folder := tls_folder / "a:b").mkdir()
+    text = f"server.endpoint = ['tcp:3141', '{form.format(str(folder).replace(':', chr(92) + ':'))}']"
+    mistake = f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"'
+    assert _mistake(tls_folder, text) == mistake
+    (tls_folder / "crt.pem").rename(folder / "crt.pem")
+    assert _load(tls_folder, text)
+    assert "/nonexistent" in _mistake(tls_folder, f"server.endpoint = '{form.format('/nonexistent')}'")
 
 
 def test_an_endpoint_cannot_have_tls_beside_it(tls_folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pypihub.config import GitHub, Replace, Server, load_config, parse_config
+from pypihub.config import Cache, GitHub, MetadataConfig, Replace, Server, load_config, parse_config
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "pypihub.toml"
 SETTING = re.compile(r"^#?(\[+[a-z.]+\]+|[a-z_]+ = .*)$", re.MULTILINE)
@@ -30,10 +30,12 @@ def test_it_loads_and_is_the_defaults() -> None:
     assert load_config(EXAMPLE) == load_config(None)
 
 
-@pytest.mark.parametrize(("table", "kind"), [("[server]", Server), ("[github]", GitHub)])
+@pytest.mark.parametrize(
+    ("table", "kind"), [("[server]", Server), ("[github]", GitHub), ("[cache]", Cache), ("[metadata]", MetadataConfig)]
+)
 def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:
     shown = {setting.split(" = ")[0] for where, setting in examples() if where == table}
-    tables = {"[server]": {"tls"}, "[github]": {"replace"}}[table]
+    tables = {"[server]": {"tls"}, "[github]": {"replace"}}.get(table, set())
     assert shown | tables == {field.name for field in msgspec.structs.fields(kind)}
 
 

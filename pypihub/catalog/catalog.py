@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
 
+from pypihub.catalog.knowledge import Knowledge
+from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError
 from pypihub.github.credentials import Credentials, SignedURL, Token
@@ -25,9 +27,6 @@ class GitHub(Protocol):
     def listing(self, token: Token, repository: Repository) -> Awaitable[Listing]:
         """All releases of the repository that the token may see."""
 
-    def asset(self, token: Token, asset_id: str) -> Awaitable[ReleaseAsset]:
-        """The asset with this node id."""
-
     def download_url(self, token: Token, asset: ReleaseAsset) -> Awaitable[SignedURL]:
         """Where the asset's bytes can be had for a few minutes."""
 
@@ -39,11 +38,19 @@ class Catalog:
     """
 
     def __init__(
-        self, github: GitHub, mapping: Mapping, refused: RefusedTokens, owners: Collection[Owner] = ()
+        self,
+        github: GitHub,
+        mapping: Mapping,
+        refused: RefusedTokens,
+        lookups: Lookups,
+        knowledge: Knowledge,
+        owners: Collection[Owner] = (),
     ) -> None:
         self._github = github
         self._mapping = mapping
         self._refused = refused
+        self._lookups = lookups
+        self._knowledge = knowledge
         self._owners = frozenset(owners)
 
     def admit(self, credentials: Credentials) -> None:
@@ -61,22 +68,44 @@ class Catalog:
         project = project_of(listing, name)
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
-        return project
+        return await self._knowledge.complete(credentials, project, listing)
 
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The file behind an asset's URL: id, name and owner must agree, and a draft's are not shown."""
         self.admit(credentials)
-        query = self._github.asset(credentials.token, check_node_id(asset_id))
-        asset = await self._asked(credentials, query)
+        asset = await self._asked(credentials, self._find(credentials, check_node_id(asset_id), filename))
         _check_owner(asset.name_with_owner, credentials.owner)
         if asset.is_draft or asset.name != filename or not asset.size:
             raise NotFoundError("There is no such file. Read the project's page again for its current URL.")
         return asset
 
+    async def size(self, credentials: Credentials, asset_id: str, filename: str) -> int:
+        """The file's size in bytes; GitHub is not asked where the caller's own page showed it a moment ago."""
+        self.admit(credentials)
+        shown = self._knowledge.shown.size(credentials, asset_id, filename)
+        return shown if shown is not None else (await self.asset(credentials, asset_id, filename)).size
+
+    async def metadata(self, credentials: Credentials, asset_id: str, filename: str) -> bytes:
+        """The METADATA of a wheel; the same checks as for `asset`."""
+        if not filename.endswith(".whl"):
+            raise NotFoundError("Only wheels have METADATA beside them.")
+        asset = await self.asset(credentials, asset_id, filename)
+        return await self._asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
+
     async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> SignedURL:
         """The temporary URL of the file's bytes; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
         return await self._asked(credentials, self._github.download_url(credentials.token, asset))
+
+    async def _find(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
+        """The asset, or the one that took its place with the same name and bytes."""
+        try:
+            return await self._lookups.asset(credentials.token, asset_id)
+        except NotFoundError:
+            successor = await self._knowledge.successors.find(credentials, asset_id, filename)
+            if successor is None:
+                raise
+        return await self._lookups.asset(credentials.token, successor)
 
     async def _asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
         try:

@@ -17,20 +17,22 @@ def start_service(service: IService) -> IService:
         service.startService()
     except CannotListenError as error:
         raise ConfigError(_describe(error)) from None
+    except (OSError, OverflowError, TypeError, ValueError) as error:  # no port, no folder, no address
+        raise ConfigError(f"cannot listen there: {error}. Check server.host, server.port, server.endpoint.") from None
     return service
 
 
 def run_service(service: IService, reactor: Any) -> None:
     """Runs the reactor and the service until SIGINT or SIGTERM, then stops the service.
 
-    Raises ConfigError where a port cannot be had.
+    Raises ConfigError where a port cannot be had, and whatever else kept the service from starting.
     """
-    failures: list[ConfigError] = []
+    failures: list[Exception] = []
 
     def start() -> None:  # once the reactor runs, and with it the handlers of the signals
         try:
             start_service(service)
-        except ConfigError as error:
+        except Exception as error:
             failures.append(error)
             reactor.stop()
 
@@ -42,6 +44,6 @@ def run_service(service: IService, reactor: Any) -> None:
 
 
 def _describe(error: CannotListenError) -> str:
-    where = f"{error.interface or '*'} port {error.port}"
+    where = f"{error.interface or '*'} port {error.port}" if isinstance(error.port, int) else f"{error.port!s}"
     why = getattr(error.socketError, "strerror", None) or error.socketError
-    return f"cannot listen on {where}: {why}. Choose another port, or end what uses it."
+    return f"cannot listen on {where}: {why}. Choose another one, or end what uses it."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from OpenSSL import SSL, crypto
+from platformdirs import user_cache_dir
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
-from twisted.internet.ssl import Certificate, CertificateOptions, PrivateCertificate, TLSVersion
+from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import HTTPConnectionPool
@@ -17,8 +21,15 @@ from twisted.web.server import Site
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
+from pypihub.catalog.hashes import Hashes
+from pypihub.catalog.knowledge import Knowledge
+from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.shown import Shown
+from pypihub.catalog.store import Store
+from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens, TokenHasher
-from pypihub.config import TLS, Config, Server
+from pypihub.catalog.wheels import Wheels
+from pypihub.config import TLS, Config, Server, load_config, read_certificates
 from pypihub.errors import ConfigError
 from pypihub.github.client import BACKOFF, Client
 from pypihub.github.transport import Transport, pooled_agent
@@ -29,34 +40,68 @@ from pypihub.web.site import make_site
 _log = Logger("pypihub")
 
 
+def load_service(file: Path | None, reactor: Any) -> IService:
+    """The daemon of a configuration file, or of the defaults; raises ConfigError, which names the file."""
+    config = load_config(file)
+    try:
+        return make_service(config, reactor)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
+
+
 def make_service(config: Config, reactor: Any, *, backoff: Sequence[float] = BACKOFF) -> IService:
-    """The whole daemon as a service. Nothing listens and nothing is asked until it is started.
+    """The whole daemon as a service. Nothing listens, is asked or is opened until it is started.
 
     `backoff` are the pauses in seconds before GitHub is asked again.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
     endpoints = make_endpoints(config.server, reactor)
     agent, pool = pooled_agent(reactor, config.github.timeout)
+    transport = Transport(agent, reactor, config.github.timeout)
     client = Client(
-        Transport(agent, reactor, config.github.timeout),
+        transport,
         reactor,
         api_url=config.github.api_url,
         graphql_url=config.github.graphql_url,
         backoff=backoff,
     )
-    mapping = Mapping(Rule(rule.patt, rule.repl) for rule in config.github.replace)
-    owners = [Owner(owner.lower()) for owner in config.github.owners]
-    refused = RefusedTokens(TokenHasher(), reactor.seconds)
-    site = make_site(Catalog(client, mapping, refused, owners))
+    catalog, knowledge = make_catalog(config, client, reactor)
     service = MultiService()
-    _Connections(pool).setServiceParent(service)
+    _Rooms(knowledge, pool).setServiceParent(service)
+    site = make_site(catalog)
     for endpoint in endpoints:
         Listener(endpoint, site).setServiceParent(service)
     return service
 
 
+def make_catalog(config: Config, client: Client, reactor: Any) -> tuple[Catalog, Knowledge]:
+    """The catalog of a configuration, and what it knows, which is to be opened and closed with it."""
+    hasher = TokenHasher()
+    store = Store(_store_file(config.cache.directory), reactor)
+    lookups = Lookups(client.assets, hasher, reactor)
+    knowledge = Knowledge(
+        store,
+        lookups,
+        Wheels(client, lookups, store),
+        Hashes(client, lookups, store, up_to=config.metadata.hash_up_to),
+        Successors(client.listing, store),
+        Shown(hasher, reactor.seconds),
+    )
+    mapping = Mapping(Rule(rule.patt, rule.repl) for rule in config.github.replace)
+    owners = [Owner(owner.lower()) for owner in config.github.owners]
+    refused = RefusedTokens(hasher, reactor.seconds)
+    return Catalog(client, mapping, refused, lookups, knowledge, owners), knowledge
+
+
+def _store_file(directory: str | None) -> Path | None:
+    """Where facts are kept: the folder that systemd gives or the platform's own, unless there is another or none."""
+    if directory is None:
+        directory = os.environ.get("CACHE_DIRECTORY") or user_cache_dir("pypihub", appauthor=False)
+    return Path(directory) / "facts.sqlite" if directory else None
+
+
 def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
-    """Where to listen; raises ConfigError for an endpoint that Twisted does not know."""
+    """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
     if server.endpoint is not None:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
         return [_described(reactor, text) for text in strings]
@@ -78,16 +123,22 @@ def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
 
 def _context(tls: TLS) -> CertificateOptions:
     """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
-    pem = tls.crt.read_bytes()
-    end = b"-----END CERTIFICATE-----"
-    first, *chain = [part + end for part in pem.split(end)[:-1]]
-    certificate = PrivateCertificate.loadPEM(tls.key.read_bytes() + b"\n" + first)
-    return CertificateOptions(
-        privateKey=certificate.privateKey.original,
-        certificate=certificate.original,
-        extraCertChain=[Certificate.loadPEM(part).original for part in chain],
-        raiseMinimumTo=TLSVersion.TLSv1_2,
-    )
+    certificates, key = read_certificates(tls)
+    try:
+        certificate, *chain = map(crypto.X509.from_cryptography, certificates)
+        options = CertificateOptions(
+            privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # TypeError for kinds without TLS
+            certificate=certificate,
+            extraCertChain=chain,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
+        )
+        options.getContext()  # OpenSSL says now what it would say at every connection
+    except TypeError:
+        raise ConfigError(f"server.tls.key: should be a key for TLS, and {tls.key} holds one of another kind") from None
+    except (SSL.Error, crypto.Error) as error:
+        why = ", ".join(reason for *_, reason in error.args[0])
+        raise ConfigError(f"server.tls.crt: OpenSSL refuses {tls.crt} or its key: {why}") from None
+    return options
 
 
 class Listener(Service):
@@ -127,15 +178,24 @@ class Listener(Service):
         _log.info("PyPIHub {version} listens on {address}", version=__version__, address=_readable(self.address))
 
 
-class _Connections(Service):
-    """Closes the idle connections to GitHub at the end."""
+class _Rooms(Service):
+    """Opens the store at the start (not before twistd has forked); ends the background and the connections."""
 
-    def __init__(self, pool: HTTPConnectionPool) -> None:
+    def __init__(self, knowledge: Knowledge, pool: HTTPConnectionPool) -> None:
+        self._knowledge = knowledge
         self._pool = pool
 
-    def stopService(self) -> Any:
+    def startService(self) -> None:
+        super().startService()
+        Deferred.fromCoroutine(self._knowledge.open())
+
+    def stopService(self) -> Deferred[None]:
         super().stopService()
-        return self._pool.closeCachedConnections()
+        return Deferred.fromCoroutine(self._end())
+
+    async def _end(self) -> None:
+        await self._knowledge.close()
+        await self._pool.closeCachedConnections()
 
 
 def _readable(address: IAddress) -> str:

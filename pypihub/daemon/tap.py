@@ -8,8 +8,7 @@ from typing import ClassVar
 from twisted.application.service import IService
 from twisted.python import usage
 
-from pypihub.config import load_config
-from pypihub.daemon.service import make_service
+from pypihub.daemon.service import load_service
 from pypihub.errors import ConfigError
 
 
@@ -30,8 +29,7 @@ class Options(usage.Options):
         from twisted.internet import reactor
 
         try:
-            config = load_config(Path(self["config"]) if self["config"] is not None else None)
-            self.service = make_service(config, reactor)
+            self.service = load_service(Path(self["config"]) if self["config"] is not None else None, reactor)
         except ConfigError as error:
             raise SystemExit(f"pypihub: {error.message}") from None
 

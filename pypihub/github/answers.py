@@ -8,6 +8,8 @@ there, everything unknown is trouble.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +24,9 @@ from pypihub.errors import (
     TokenRefusedError,
     UpstreamError,
 )
-from pypihub.github.queries import Query
+from pypihub.github.body import TooLargeError
+from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.queries import LookupQuery, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,6 @@ class Reply:
         """The header's value, or an empty text."""
         values = self.headers.getRawHeaders(name)
         return values[-1] if values else ""
-
-
-class TooLargeError(UpstreamError):
-    """GitHub gave up on a query for its size; smaller pages may do."""
 
 
 class ExhaustedError(UpstreamError):
@@ -86,14 +86,53 @@ def read_answer(reply: Reply, query: Query[T], now: float) -> T:
 
     Raises the error that the reply stands for: see `pypihub.errors` and the classes above.
     """
+    envelope = _read_envelope(reply, now)
+    if envelope.errors:
+        raise _error(reply, envelope.errors, query, now)
+    with _readable():
+        return query.decode(envelope.data)
+
+
+def read_lookup(reply: Reply, query: LookupQuery, now: float) -> tuple[ReleaseAsset | PyPIHubError, ...]:
+    """Like `read_answer`, for several nodes: one that is missing or refused is so by itself, trouble is everyone's."""
+    envelope = _read_envelope(reply, now)
+    own: dict[int, PyPIHubError] = {}
+    trouble: list[_GraphQLError] = []
+    for error in envelope.errors or ():
+        index = _index(error)
+        if index is None or error.type not in ("NOT_FOUND", *_FORBIDDEN_TYPES):
+            trouble.append(error)
+        else:
+            own[index] = query.missing() if error.type == "NOT_FOUND" else _forbidden(reply, error.message)
+    if trouble:
+        raise _error(reply, tuple(trouble), query, now)
+    with _readable():
+        found = query.decode(envelope.data)
+    answers = tuple(node or own.get(index) for index, node in enumerate(found))
+    if None in answers:
+        raise UpstreamError("GitHub's answer has a hole in it. Try again in a moment.")
+    return tuple(answer for answer in answers if answer is not None)
+
+
+def _index(error: _GraphQLError) -> int | None:
+    """Which of several nodes the error is about, by a path such as `["nodes", 3]`."""
+    path = error.path or ()
+    return path[1] if len(path) == 2 and isinstance(path[1], int) else None
+
+
+def _read_envelope(reply: Reply, now: float) -> _Envelope:
     refuse_bad_status(reply, now)
     if reply.status != 200:
         raise UpstreamError(f"GitHub answered the query with status {reply.status}. Check github.graphql_url.")
+    with _readable():
+        return _ENVELOPE.decode(reply.body)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turns every way of not being readable into the one error."""
     try:
-        envelope = _ENVELOPE.decode(reply.body)
-        if envelope.errors:
-            raise _error(reply, envelope.errors, query, now)
-        return query.decode(envelope.data)
+        yield
     except _UNREADABLE:
         raise UpstreamError("GitHub's answer cannot be read. Try again in a moment.") from None
 

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from pypihub.errors import UpstreamError
-from pypihub.github.answers import ExhaustedError, TooLargeError, UnknownFieldError, read_answer, refuse_bad_status
+from pypihub.errors import PyPIHubError, UpstreamError
+from pypihub.github.answers import (
+    ExhaustedError,
+    Reply,
+    UnknownFieldError,
+    read_answer,
+    read_lookup,
+    refuse_bad_status,
+)
+from pypihub.github.body import TooLargeError
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.listing import read_listing
 from pypihub.github.nodes import asset_number
-from pypihub.github.queries import AssetQuery, Query
+from pypihub.github.queries import LookupQuery, Query
+from pypihub.github.storage import Storage
 from pypihub.github.transport import Transport
 from pypihub.index.model import Listing
 from pypihub.index.names import Repository
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=Query[Any])
 
 BACKOFF = (0.25, 1.0)
 """Seconds to wait before the second and the third try."""
@@ -41,6 +51,7 @@ class Client:
         backoff: Sequence[float] = BACKOFF,
     ) -> None:
         self._transport = transport
+        self._storage = Storage(transport)
         self._reactor = reactor
         self._api_url = api_url
         self._graphql_url = graphql_url
@@ -52,11 +63,11 @@ class Client:
 
         Raises NotFoundError and the other errors of `pypihub.errors` that begin with GitHub.
         """
-        return await read_listing(partial(self._ask, token), repository)
+        return await read_listing(partial(self._answer, token), repository)
 
-    async def asset(self, token: Token, asset_id: str) -> ReleaseAsset:
-        """The asset with this node id; raises like `listing`."""
-        return await self._ask(token, AssetQuery(asset_id))
+    async def assets(self, token: Token, ids: Sequence[str]) -> tuple[ReleaseAsset | PyPIHubError, ...]:
+        """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""
+        return await self._ask(token, LookupQuery(tuple(ids)), read_lookup)
 
     async def download_url(self, token: Token, asset: ReleaseAsset) -> SignedURL:
         """Where the asset's bytes can be had for a few minutes, without the token; raises like `listing`.
@@ -69,6 +80,14 @@ class Client:
         url = f"{self._api_url}/repos/{quote(asset.name_with_owner)}/releases/assets/{asset_number(asset.id)}"
         return await self._patiently(partial(self._resolve, token, url))
 
+    async def read(self, url: SignedURL, start: int, end: int, size: int) -> bytes:
+        """A range of a file's bytes; see `Storage.read`."""
+        return await self._storage.read(url, start, end, size)
+
+    async def sha256(self, url: SignedURL, size: int) -> str:
+        """The hash of a file; see `Storage.sha256`."""
+        return await self._storage.sha256(url, size)
+
     async def _resolve(self, token: Token, url: str) -> SignedURL:
         reply = await self._transport.send("GET", url, token, {"Accept": "application/octet-stream"})
         refuse_bad_status(reply, self._reactor.seconds())
@@ -77,7 +96,10 @@ class Client:
             raise UpstreamError(f"GitHub gave no download URL for this file (status {reply.status}).")
         return _checked(SignedURL(location))
 
-    async def _ask(self, token: Token, query: Query[T]) -> T:
+    async def _answer(self, token: Token, query: Query[T]) -> T:
+        return await self._ask(token, query, read_answer)
+
+    async def _ask(self, token: Token, query: Q, read: Callable[[Reply, Q, float], T]) -> T:
         """The answer to the query, made smaller where GitHub found it too large."""
 
         async def attempt() -> T:
@@ -85,7 +107,7 @@ class Client:
             while True:
                 digest = self._digest
                 try:
-                    return await self._put(token, query, digest=digest)
+                    return read(await self._put(token, query, digest=digest), query, self._reactor.seconds())
                 except UnknownFieldError as error:
                     if error.field != "digest" or not digest:
                         raise
@@ -100,25 +122,28 @@ class Client:
 
         return await self._patiently(attempt)
 
-    async def _put(self, token: Token, query: Query[T], *, digest: bool) -> T:
+    async def _put(self, token: Token, query: Query[Any], *, digest: bool) -> Reply:
         body = msgspec.json.encode({"query": query.document(digest=digest), "variables": query.variables()})
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        reply = await self._transport.send("POST", self._graphql_url, token, headers, body)
-        return read_answer(reply, query, self._reactor.seconds())
+        return await self._transport.send("POST", self._graphql_url, token, headers, body)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` gives, tried again after a pause where GitHub had trouble."""
         for pause in self._backoff:
             try:
                 return await attempt()
+            except TooLargeError:
+                raise  # it would be so again
             except UpstreamError:
                 await deferLater(self._reactor, pause)
         return await attempt()
 
     def _own_origins(self) -> set[tuple[str | None, int | None]]:
+        """GitHub's API and its web site beside it, there also by the other scheme's usual port."""
         api, graphql = _origin(self._api_url), _origin(self._graphql_url)
-        web = (api[0].removeprefix("api.") if api[0] else None, api[1])
-        return {api, graphql, web}
+        web = api[0].removeprefix("api.") if api[0] else None
+        usual = {(host, port) for host in (api[0], web) for port in (80, 443)} if api[1] in (80, 443) else set()
+        return {api, graphql, (web, api[1]), *usual}
 
 
 def _origin(url: str) -> tuple[str | None, int | None]:

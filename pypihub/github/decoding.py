@@ -5,12 +5,15 @@ A null where the schema has a value is partial data: decoding refuses it with ms
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from pypihub.errors import NotFoundError
 from pypihub.github.credentials import SignedURL
 from pypihub.index.model import Asset, Release
 
@@ -48,6 +51,8 @@ class ReleaseAsset:
     id: str
     name: str
     size: int
+    digest: str | None
+    created_at: datetime
     is_draft: bool
     name_with_owner: str
     url: SignedURL
@@ -69,17 +74,34 @@ def decode_assets(data: msgspec.Raw) -> AssetsPage:
     return _ASSETS.decode(data).node.release_assets.page()
 
 
-def decode_asset(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | None:
-    """The asset out of `{"node": …}`; None where the node is another thing, or an asset without a release."""
-    if _ANY_NODE.decode(data).node.typename != "ReleaseAsset":
+def no_such_asset() -> NotFoundError:
+    """The answer for a node that is not there, or is no asset of a release."""
+    return NotFoundError("GitHub has no such asset, or this token may not see it.")
+
+
+def decode_lookup(data: msgspec.Raw, ids: Sequence[str]) -> tuple[ReleaseAsset | NotFoundError | None, ...]:
+    """The assets out of `{"nodes": […]}`, in the order of their ids; None for a null, of which an error tells."""
+    nodes = _NODES.decode(data).nodes
+    if len(nodes) != len(ids):
+        raise msgspec.ValidationError("nodes are missing")
+    return tuple(_looked_up(node, asset_id) for node, asset_id in zip(nodes, ids, strict=True))
+
+
+def _looked_up(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | NotFoundError | None:
+    any_node = _ANY_NODE.decode(data)
+    if any_node is None:
         return None
-    node = _ASSET.decode(data).node
+    if any_node.typename != "ReleaseAsset":
+        return no_such_asset()
+    node = _ASSET.decode(data)
     if node.release is None:
-        return None
+        return no_such_asset()
     return ReleaseAsset(
         id=asset_id,
         name=node.name,
         size=node.size,
+        digest=node.digest,
+        created_at=node.created_at,
         is_draft=node.release.is_draft,
         name_with_owner=node.release.repository.name_with_owner,
         url=SignedURL(node.url),
@@ -87,6 +109,9 @@ def decode_asset(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | None:
 
 
 # The shapes of the answers, under GitHub's names.
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Size = Annotated[int, Meta(ge=0)]
 
 
 class _Answer(Struct, frozen=True, rename="camel"):
@@ -106,8 +131,8 @@ class _PageInfo(_Answer, frozen=True):
 class _AssetNode(_Answer, frozen=True):
     id: str
     name: str
-    size: int
-    created_at: datetime
+    size: Size
+    created_at: Moment
     digest: str | None = None
 
 
@@ -123,7 +148,7 @@ class _Assets(_Answer, frozen=True):
 class _ReleaseNode(_Answer, frozen=True):
     id: str
     is_draft: bool
-    published_at: datetime | None
+    published_at: Moment | None
     release_assets: _Assets
 
     def part(self) -> ReleasePart:
@@ -165,24 +190,23 @@ class _ReleaseOfAsset(_Answer, frozen=True):
 
 class _ReleaseAsset(_Answer, frozen=True):
     name: str
-    size: int
+    size: Size
+    created_at: Moment
     url: str
     release: _ReleaseOfAsset | None
-
-
-class _AssetData(_Answer, frozen=True):
-    node: _ReleaseAsset
+    digest: str | None = None
 
 
 class _AnyNode(Struct, frozen=True):
     typename: str = msgspec.field(name="__typename")
 
 
-class _AnyNodeData(Struct, frozen=True):
-    node: _AnyNode
+class _NodesData(Struct, frozen=True):
+    nodes: tuple[msgspec.Raw, ...]
 
 
 _LISTING = msgspec.json.Decoder(_ListingData)
 _ASSETS = msgspec.json.Decoder(_AssetsData)
-_ASSET = msgspec.json.Decoder(_AssetData)
-_ANY_NODE = msgspec.json.Decoder(_AnyNodeData)
+_NODES = msgspec.json.Decoder(_NodesData)
+_ANY_NODE = msgspec.json.Decoder(_AnyNode | None)
+_ASSET = msgspec.json.Decoder(_ReleaseAsset)

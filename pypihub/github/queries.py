@@ -16,9 +16,10 @@ from pypihub.github.decoding import (
     AssetsPage,
     ListingPage,
     ReleaseAsset,
-    decode_asset,
     decode_assets,
     decode_listing,
+    decode_lookup,
+    no_such_asset,
 )
 from pypihub.index.names import Repository
 
@@ -135,28 +136,25 @@ class AssetsQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class AssetQuery:
-    """One asset by its node id."""
+class LookupQuery:
+    """Up to a hundred assets by their node ids; each of them is there or missing by itself."""
 
-    asset_id: str
+    ids: tuple[str, ...]
 
     def document(self, *, digest: bool) -> str:
         return (
-            "query Asset($id: ID!) { node(id: $id) { __typename ... on ReleaseAsset { name size url"
-            " release { isDraft repository { nameWithOwner } } } } }"
+            "query Lookup($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on ReleaseAsset { name size createdAt url"
+            f" {'digest' if digest else ''} release {{ isDraft repository {{ nameWithOwner }} }} }} }} }}"
         )
 
     def variables(self) -> dict[str, object]:
-        return {"id": self.asset_id}
+        return {"ids": self.ids}
 
     def smaller(self) -> None:
         return None
 
-    def decode(self, data: msgspec.Raw) -> ReleaseAsset:
-        asset = decode_asset(data, self.asset_id)
-        if asset is None:
-            raise self.missing()
-        return asset
+    def decode(self, data: msgspec.Raw) -> tuple[ReleaseAsset | NotFoundError | None, ...]:
+        return decode_lookup(data, self.ids)
 
     def missing(self) -> NotFoundError:
-        return NotFoundError("GitHub has no such asset, or this token may not see it.")
+        return no_such_asset()

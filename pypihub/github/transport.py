@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import ITransport
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web._newclient import RequestNotSent
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    DNSLookupError,
+)
+from twisted.internet.error import TimeoutError as ConnectTimeoutError
+from twisted.web._newclient import RequestGenerationFailed, RequestNotSent
 from twisted.web.client import (
     Agent,
     HTTPConnectionPool,
     RequestTransmissionFailed,
-    ResponseDone,
     ResponseFailed,
     ResponseNeverReceived,
 )
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from pypihub import __version__
-from pypihub.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
+from pypihub.errors import UpstreamTimeoutError, UpstreamUnreachableError
 from pypihub.github.answers import Reply
-from pypihub.github.credentials import Token
+from pypihub.github.body import Sink, read_body
+from pypihub.github.credentials import SignedURL, Token
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -36,14 +38,18 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-LARGEST_BODY = 32 * 1024 * 1024
+LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
 MOST_AT_ONCE = 50
 """Exchanges under way at once; GitHub limits them to 100 for a user."""
+SLOWEST = 128 * 1024
+"""Bytes a second that a download may take at least, on top of the timeout."""
 _BROKEN = (
     ConnectError,
+    ConnectingCancelledError,
     ConnectionClosed,
     DNSLookupError,
+    RequestGenerationFailed,
     RequestNotSent,
     RequestTransmissionFailed,
     ResponseFailed,
@@ -71,23 +77,53 @@ class Transport:
     async def send(
         self, method: str, url: str, token: Token, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
-        """GitHub's reply, whatever its status. The body of a redirect or a download is not read.
+        """The API's reply, whatever its status. The body of a redirect or a download is not read.
 
         Raises UpstreamTimeoutError, UpstreamUnreachableError, and UpstreamError for a body that is too large.
         """
+        authorized = {"Authorization": f"bearer {token.reveal()}", **headers}
+        return await self._bounded(lambda: self._exchange(method, url, authorized, body, _largest_of_api))
+
+    async def fetch(self, url: SignedURL, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
+        """The storage's reply to a signed URL, with a body of up to `limit` bytes. No token goes there.
+
+        A `sink` takes the body as it comes, and the reply's is empty. Raises like `send`.
+        """
+        allowance = limit / SLOWEST
+        return await self._bounded(
+            lambda: self._exchange("GET", url.reveal(), headers, None, lambda _: limit, sink), allowance
+        )
+
+    async def _bounded(
+        self, exchange: Callable[[], Coroutine[Deferred[Any], Any, Reply]], allowance: float = 0
+    ) -> Reply:
+        try:
+            return await self._within_timeout(self._in_a_place(exchange), self._timeout + allowance)
+        except _BROKEN as error:
+            reason = _innermost(error)
+            if isinstance(reason, ConnectTimeoutError):
+                raise UpstreamTimeoutError("GitHub took no connection in time.") from None
+            why = " ".join(str(reason).split())[:200] or type(reason).__name__
+            raise UpstreamUnreachableError(f"The connection to GitHub failed: {why}") from None
+
+    async def _in_a_place(self, exchange: Callable[[], Coroutine[Deferred[Any], Any, Reply]]) -> Reply:
+        """The wait for a place counts as a wait for GitHub."""
         await self._places.acquire()
         try:
-            return await self._within_timeout(self._exchange(method, url, token, headers, body))
-        except _BROKEN as error:
-            raise UpstreamUnreachableError(f"The connection to GitHub failed: {_why(error)}") from None
+            return await exchange()
         finally:
             self._places.release()
 
     async def _exchange(
-        self, method: str, url: str, token: Token, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        largest: Callable[[IResponse], int],
+        sink: Sink | None = None,
     ) -> Reply:
         all_headers = Headers({name: [value] for name, value in headers.items()})
-        all_headers.setRawHeaders("Authorization", [f"bearer {token.reveal()}"])
         all_headers.setRawHeaders("User-Agent", [f"PyPIHub/{__version__}"])
         response = await self._http.request(
             method,
@@ -98,14 +134,12 @@ class Transport:
             unbuffered=True,
             reactor=self._reactor,  # type: ignore[arg-type]  # treq uses only its clock
         )
-        wanted = response.headers.getRawHeaders("content-type", [""])[-1] != "application/octet-stream"
-        read = _read(response, LARGEST_BODY if wanted and not 300 <= response.code < 400 else 0)
-        return Reply(response.code, response.headers, await read)
+        return Reply(response.code, response.headers, await read_body(response, largest(response), sink))
 
-    async def _within_timeout(self, exchange: Coroutine[Deferred[Any], Any, Reply]) -> Reply:
+    async def _within_timeout(self, exchange: Coroutine[Deferred[Any], Any, Reply], timeout: float) -> Reply:
         """Cancels the exchange when its time is over; tells that apart from a caller who went away."""
         running = Deferred.fromCoroutine(exchange)
-        timer = self._reactor.callLater(self._timeout, running.cancel)
+        timer = self._reactor.callLater(timeout, running.cancel)
         try:
             return await running
         except (CancelledError, *_BROKEN) as error:
@@ -113,63 +147,25 @@ class Transport:
                 raise
             if timer.active():
                 raise CancelledError from None
-            raise UpstreamTimeoutError(f"GitHub did not answer within {self._timeout:g} s.") from None
+            raise UpstreamTimeoutError(f"GitHub did not answer within {timeout:g} s.") from None
         finally:
             if timer.active():
                 timer.cancel()
 
 
+def _largest_of_api(response: IResponse) -> int:
+    is_download = response.headers.getRawHeaders("content-type", [""])[-1] == "application/octet-stream"
+    return 0 if is_download or 300 <= response.code < 400 else LARGEST_BODY
+
+
 def _is_cancelled(error: BaseException) -> bool:
-    reasons: list[Failure] = getattr(error, "reasons", [])
-    return isinstance(error, CancelledError) or any(reason.check(CancelledError) for reason in reasons)
+    if isinstance(error, CancelledError | ConnectingCancelledError):
+        return True
+    return any(_is_cancelled(reason.value) for reason in getattr(error, "reasons", ()))
 
 
-def _why(error: BaseException) -> str:
-    """The innermost reason in one line."""
+def _innermost(error: BaseException) -> BaseException:
+    """The reason of the reasons."""
     while reasons := getattr(error, "reasons", None):
         error = reasons[0].value
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-class _Body(Protocol):
-    """Collects a body of up to `limit` bytes; a longer one, and any where the limit is 0, is cut off."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self.done: Deferred[bytes] = Deferred(lambda _: self._close())
-        self._open = True
-
-    def connectionMade(self) -> None:
-        if not self._limit:
-            self._finish(b"")
-
-    def dataReceived(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._limit:
-            self._chunks.append(data)
-        elif self._open:
-            self._finish(Failure(UpstreamError("GitHub's answer is too large to be read.")))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._open:
-            self._open = False
-            complete = reason.check(ResponseDone, PotentialDataLoss)
-            self.done.callback(b"".join(self._chunks)) if complete else self.done.errback(reason)
-
-    def _finish(self, result: bytes | Failure) -> None:
-        self._close()
-        self.done.callback(result)
-
-    def _close(self) -> None:
-        self._open = False
-        transport: ITransport | None = self.transport
-        if transport is not None:
-            transport.loseConnection()
-
-
-def _read(response: IResponse, limit: int) -> Deferred[bytes]:
-    body = _Body(limit)
-    response.deliverBody(body)
-    return body.done
+    return error

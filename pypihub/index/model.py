@@ -57,8 +57,9 @@ class Listing:
 class File:
     """One file of a project, with the words of PEP 691 and PEP 700.
 
-    `asset_id` and `filename` make its URL, `size` is in bytes, `sha256` is 64 hex digits where GitHub knows
-    them, `upload_time` is when it could first be installed.
+    `asset_id` and `filename` make its URL, `size` is in bytes, `sha256` is 64 hex digits where they are known,
+    `upload_time` is when it could first be installed. `core_metadata` (PEP 658, PEP 714) tells whether METADATA
+    can be had beside the file: by its sha256 once it was read, True before, False where there is none.
     """
 
     filename: str
@@ -67,6 +68,13 @@ class File:
     size: int
     sha256: str | None
     upload_time: datetime
+    core_metadata: str | bool = False
+    requires_python: str | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Wheels have METADATA, sdists do not."""
+        return self.filename.endswith(".whl")
 
 
 @dataclass(frozen=True, slots=True)

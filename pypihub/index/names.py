@@ -76,6 +76,7 @@ class FileNames:
         self._project = project
         spelled = r"[-_.]+".join(re.escape(part) for part in project.split("-"))
         self._prefix = re.compile(rf"(?:{spelled})-", re.IGNORECASE | re.ASCII)
+        self._versions: dict[str, Version] = {}  # one object for all files of a version saves megabytes
 
     def version(self, filename: str) -> Version | None:
         """The version of the wheel or sdist `filename`; None where it is no such file of this project."""
@@ -96,7 +97,7 @@ class FileNames:
             name, version, _build, _tags = parse_wheel_filename(filename)
         except InvalidWheelFilename:
             return None
-        return version if name == self._project else None
+        return self._versions.setdefault(filename.split("-", 2)[1], version) if name == self._project else None
 
 
 def _version(text: str) -> Version | None:

@@ -5,33 +5,29 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from packaging.tags import sys_tags
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import parse_wheel_filename
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from pypihub.config import Config, GitHub, Server
+from pypihub.config import Cache, Config, GitHub, Server
 from pypihub.errors import ConfigError
-from pypihub.sandbox.fill import fill_flat, fill_tree
+from pypihub.sandbox.fill import fill_flat, fill_tree, parse_distribution
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import Repository, World
 
 OWNER = "octo-demo"
 HOST = "127.0.0.1"
+# Of the user's own files only the one wheel is installed: what it needs, or what builds an sdist, may be elsewhere.
+_OWN_FILES = ("--no-deps", "--only-binary", ":all:")
 StartDaemon = Callable[[Config], IService]
 
 
@@ -67,10 +63,11 @@ class _Demo:
 
     async def run(self, folder: Path | None, once: bool) -> int:
         world = World()
-        repositories = _fill(world, folder)
-        repository, project = _choose(repositories)
-        if repository is None:
-            return _complain(f"{folder} holds no wheel or sdist that could be installed here.")
+        try:
+            repositories = _fill(world, folder)
+            repository, project = _choose(repositories)
+        except (OSError, ValueError) as error:
+            return _complain(f"{folder}: {error}")
         owner = repository.name_with_owner.partition("/")[0]
         token = world.add_token(owner)
         sandbox = await self._start_sandbox(world)
@@ -82,9 +79,12 @@ class _Demo:
         self._reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
         _say(f"2. PyPIHub is at http://{HOST}:{self._port}/ and asks it instead of api.github.com.")
         index_url = f"http://{owner}:{token}@{HOST}:{self._port}/simple/"
-        _say(f"3. pip install --index-url http://{owner}:TOKEN@{HOST}:{self._port}/simple/ {project}")
+        wanted = [*(_OWN_FILES if folder else ()), project]
+        _say(f"3. pip install --index-url http://{owner}:TOKEN@{HOST}:{self._port}/simple/ {' '.join(wanted)}")
         with tempfile.TemporaryDirectory(prefix="pypihub-demo-") as place:
-            code = await self._install(index_url, project, Path(place), own=folder is not None)
+            code = await self._install(index_url, wanted, Path(place))
+            if not (code or folder):
+                code = await self._greet(project, Path(place))
         if code:
             return _complain(f"pip could not install {project} (exit status {code}).")
         _say(f"4. It worked: {project} came from a release of {repository.name_with_owner}.")
@@ -100,15 +100,13 @@ class _Demo:
 
     def _config(self, sandbox: Sandbox) -> Config:
         return Config(
+            cache=Cache(directory=""),
             server=Server(host=HOST, port=self._port),
             github=GitHub(api_url=sandbox.api_url, graphql_url=sandbox.graphql_url),
         )
 
-    async def _install(self, index_url: str, project: str, place: Path, *, own: bool) -> int:
-        """Runs pip in an environment that knows this index only; the exit status.
-
-        Of the user's own files only the one project is installed: its dependencies may be elsewhere.
-        """
+    async def _install(self, index_url: str, wanted: list[str], place: Path) -> int:
+        """Runs pip in an environment that knows this index only; the exit status."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
         environment |= {
             "PIP_INDEX_URL": index_url,  # not on the command line, where every user of the machine could read it
@@ -119,12 +117,13 @@ class _Demo:
             "NO_PROXY": HOST,
             "no_proxy": HOST,
         }
-        pip = [sys.executable, "-m", "pip", "install", "--target", str(place), *(["--no-deps"] if own else []), project]
-        code = await _run(self._reactor, pip, environment)
-        if code or own:
-            return code
+        pip = [sys.executable, "-m", "pip", "install", "--target", str(place), *wanted]
+        return await _run(self._reactor, pip, environment)
+
+    async def _greet(self, project: str, place: Path) -> int:
+        """Runs what was installed of the samples; the exit status."""
         greet = [sys.executable, "-c", f"import {project.replace('-', '_')} as hub; print('   ' + hub.greeting())"]
-        return await _run(self._reactor, greet, environment | {"PYTHONPATH": str(place)})
+        return await _run(self._reactor, greet, {**os.environ, "PYTHONPATH": str(place)})
 
 
 class _Exit(ProcessProtocol):
@@ -147,7 +146,7 @@ async def _run(reactor: Any, command: list[str], environment: dict[str, str]) ->
 def _fill(world: World, folder: Path | None) -> list[Repository]:
     if folder is None:
         return _samples(world)
-    is_flat = any(entry.is_file() and _project(entry.name) for entry in folder.iterdir())
+    is_flat = any(entry.is_file() and parse_distribution(entry.name) for entry in folder.iterdir())
     return fill_flat(world, folder, OWNER) if is_flat else fill_tree(world, folder)
 
 
@@ -166,29 +165,31 @@ def _samples(world: World) -> list[Repository]:
     return [hello, words]
 
 
-def _choose(repositories: list[Repository]) -> tuple[Repository | None, str]:
-    """A repository, and a project of the same name in it that can be installed here; wheels are preferred."""
-    found: list[tuple[int, Repository, str]] = []
+def _choose(repositories: list[Repository]) -> tuple[Repository, str]:
+    """A repository, and the project of the same name that has a wheel for this Python in it.
+
+    Raises ValueError with the reason where there is none.
+    """
+    files = list(_distributions(repositories))
+    if not files:
+        raise ValueError("it holds no wheel or sdist.")
+    named = [file for file in files if file[0].name.lower() == file[1]]
+    if not named:
+        raise ValueError("no repository has the name of a project in it; the daemon has [[github.replace]] for that.")
     supported = frozenset(sys_tags())
+    for repository, project, name in named:
+        if name.endswith(".whl") and supported & parse_wheel_filename(name)[3]:
+            return repository, project
+    raise ValueError("it holds no wheel for this Python, and pip finds nothing in the demo that builds an sdist.")
+
+
+def _distributions(repositories: list[Repository]) -> Iterator[tuple[Repository, str, str]]:
+    """Every wheel and sdist that holds something: its repository, its project and its name."""
     for repository in repositories:
-        names = (asset.name for release in repository.releases.values() for asset in release.assets.values())
-        for name in names:
-            project = _project(name)
-            if project != canonicalize_name(repository.name):
-                continue
-            if not name.endswith(".whl"):
-                found.append((1, repository, project))
-            elif supported & parse_wheel_filename(name)[3]:
-                found.append((0, repository, project))
-    _rank, chosen, project = min(found, key=lambda entry: entry[0], default=(0, None, ""))
-    return chosen, project
-
-
-def _project(filename: str) -> str | None:
-    try:
-        return parse_wheel_filename(filename)[0] if filename.endswith(".whl") else parse_sdist_filename(filename)[0]
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
+        for release in repository.releases.values():
+            for asset in release.assets.values():
+                if asset.size and (parsed := parse_distribution(asset.name)):
+                    yield repository, parsed[0], asset.name
 
 
 def _count(repositories: list[Repository]) -> str:

@@ -18,7 +18,7 @@ from pypihub.sandbox.world import Repository, World
 def fill_tree(world: World, folder: Path, *, private: bool = True) -> list[Repository]:
     """Add what lies in a tree ``OWNER/REPOSITORY/TAG/FILES``; releases are created in the order of their versions.
 
-    :raises ValueError: when the world already has one of the repositories' releases.
+    :raises ValueError: when a repository has one of the releases already, perhaps of a folder in another case.
     :returns: the repositories of the tree, by name.
     """
     filled = []
@@ -42,7 +42,7 @@ def fill_flat(world: World, folder: Path, owner: str, *, private: bool = True) -
     """
     projects: dict[NormalizedName, dict[Version, list[Path]]] = {}
     for file in _visible(folder):
-        parsed = _parse(file.name)
+        parsed = parse_distribution(file.name)
         if parsed:
             project, version = parsed
             projects.setdefault(project, {}).setdefault(version, []).append(file)
@@ -70,7 +70,7 @@ def _visible(folder: Path) -> Iterator[Path]:
     return iter(sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".")))
 
 
-def _parse(name: str) -> tuple[NormalizedName, Version] | None:
+def parse_distribution(name: str) -> tuple[NormalizedName, Version] | None:
     """Return the project and the version of a wheel or an sdist; None for another file."""
     try:
         if name.endswith(".whl"):

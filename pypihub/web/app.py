@@ -21,11 +21,16 @@ from pypihub.web.responses import (
     redirect,
     send_failure,
     send_file_head,
+    send_metadata,
     send_page,
     send_text,
 )
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
+
+
+METADATA = ".metadata"
+"""What a wheel's URL ends with where its METADATA is meant (PEP 658)."""
 
 
 class App:
@@ -69,11 +74,13 @@ class App:
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
     async def asset(self, request: Request, asset_id: str, filename: str, owner: str | None = None) -> bytes:
-        """A file: GET leads to where its bytes are, HEAD tells of them without a redirect."""
+        """A file: GET leads to where its bytes are, HEAD tells of them; a wheel's METADATA stands beside it."""
         credentials = _credentials(request, owner)
+        if filename.endswith(METADATA):
+            content = await self._catalog.metadata(credentials, asset_id, filename.removesuffix(METADATA))
+            return send_metadata(request, content)
         if request.method == b"HEAD":
-            asset = await self._catalog.asset(credentials, asset_id, filename)
-            return send_file_head(request, asset.size)
+            return send_file_head(request, await self._catalog.size(credentials, asset_id, filename))
         url = await self._catalog.download_url(credentials, asset_id, filename)
         return redirect(request, url.reveal())
 

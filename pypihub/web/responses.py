@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from http import HTTPStatus
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -19,6 +19,7 @@ from pypihub.errors import (
     OwnerNotServedError,
     PyPIHubError,
     RateLimitedError,
+    StoppingError,
     TokenRefusedError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -41,6 +42,7 @@ _STATUS = (
     (NotFoundError, 404),
     (NotAcceptableError, 406),
     (RateLimitedError, 429),
+    (StoppingError, 503),
     (UpstreamTimeoutError, 504),
     (UpstreamUnreachableError, 503),
     (UpstreamError, 502),
@@ -87,6 +89,12 @@ def send_file_head(request: Request, size: int) -> bytes:
     return b""
 
 
+def send_metadata(request: Request, content: bytes) -> bytes:
+    """A wheel's METADATA, as it is in the wheel."""
+    request.setHeader("Cache-Control", _PRIVATE)
+    return send_body(request, content, "application/octet-stream")
+
+
 def redirect(request: Request, location: str, *, code: int = 302, cache: str = "no-store") -> bytes:
     """A redirect; `location` is ASCII, relative to the request's URL or absolute."""
     request.setResponseCode(code)
@@ -122,7 +130,7 @@ def send_error(request: Request, code: int, message: str) -> bytes:
     """An error: the reason phrase is for tools that show nothing else (twine), the body for the others (uv)."""
     line = " ".join(message.split())
     short = _NO_REASON.sub(b"?", line.encode("latin-1", "replace"))[:_LONGEST_REASON]
-    reason = RESPONSES.get(code, b"Error") + b": " + short
+    reason = HTTPStatus(code).phrase.encode() + b": " + short
     request.setResponseCode(code, reason)
     request.setHeader("Cache-Control", "no-store")
     return send_text(request, line)

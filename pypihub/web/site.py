@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.logger import Logger
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
@@ -71,6 +73,11 @@ def _client(request: HTTPRequest) -> str:
     return getattr(address, "host", None) or "-"
 
 
+# Somebody's token in the wrong place, such as the owner's.
+_TOKEN = re.compile(rb"(gh[pousr]_|github_pat_)[A-Za-z0-9_]+")
+
+
 def _printable(value: bytes) -> str:
-    """The bytes as one word that cannot break a log line."""
+    """The bytes as one word that cannot break a log line, without what looks like a token."""
+    value = _TOKEN.sub(rb"\1...", value)
     return value[:500].decode("latin-1").encode("unicode_escape").decode().replace('"', "%22")

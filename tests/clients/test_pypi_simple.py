@@ -90,4 +90,4 @@ async def test_downloaded_files_pass_its_check_of_the_digests(
     for release in app.releases.values():
         for asset in release.assets.values():
             assert (tmp_path / asset.name).read_bytes() == asset.content
-            assert asset.download_count == 1
+            assert asset.download_count >= 1

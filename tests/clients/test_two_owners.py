@@ -24,12 +24,12 @@ def tokens(hub: Hub) -> dict[str, str]:
     return {"acme": hub.world.add_token("acme"), "octo": hub.token}
 
 
-def owner_asked_for(hub: Hub, call: Call) -> str:
-    """Whose repository or asset a call wanted."""
+def owners_asked_for(hub: Hub, call: Call) -> set[str]:
+    """Whose repository or assets a call wanted."""
     if call.operation == "Listing":
-        return str(call.variables["owner"])
-    asset: Any = hub.world.node(call.variables["id"])
-    return str(asset.release.repository.owner.login)
+        return {str(call.variables["owner"])}
+    assets: list[Any] = [hub.world.node(asset_id) for asset_id in call.variables["ids"]]
+    return {str(asset.release.repository.owner.login) for asset in assets}
 
 
 def check(hub: Hub, site: Path) -> None:
@@ -37,8 +37,9 @@ def check(hub: Hub, site: Path) -> None:
     assert (site / "app.py").exists()
     assert (site / "lib.py").exists()
     questions = [call for call in hub.sandbox.calls if call.where == "graphql"]
-    assert {(call.login, owner_asked_for(hub, call)) for call in questions} == {("acme", "acme"), ("octo", "octo")}
-    assert {call.operation for call in questions} == {"Listing", "Asset"}
+    assert {call.login for call in questions} == {"acme", "octo"}
+    assert all(owners_asked_for(hub, call) == {call.login} for call in questions)
+    assert {call.operation for call in questions} == {"Listing", "Lookup"}
 
 
 @pytest.mark.parametrize("users", [("__token__", "__token__"), ("acme", "octo")])

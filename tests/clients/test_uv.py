@@ -45,14 +45,16 @@ async def test_uv_installs_a_wheel_and_what_it_needs_from_another_private_reposi
 async def test_the_second_time_uv_is_answered_with_304_and_loads_nothing(
     stocked: Hub, uv: Client, fetched: Client, answered: list[tuple[str, str, int]]
 ) -> None:
-    assert (await uv("pip", "install", "--target", "first", "app", index=stocked.index_url())).code == 0
+    for target in ("first", "again"):  # the second time the pages tell the hashes of what was read meanwhile
+        assert (await uv("pip", "install", "--target", target, "app", index=stocked.index_url())).code == 0
     answered.clear()
     stocked.sandbox.calls.clear()
     ended = await uv("pip", "install", "--target", "second", "app", index=stocked.index_url())
     assert ended.code == 0, ended.text
-    assert sorted(answered) == [("GET", "/simple/app/", 304), ("GET", "/simple/lib/", 304)]
+    pages = sorted(answer for answer in answered if answer[1].startswith("/simple/"))
+    assert pages == [("GET", "/simple/app/", 304), ("GET", "/simple/lib/", 304)]
     assert fetched(stocked) == []
-    assert stocked.asked() == 2, "GitHub is asked each time whether the token may still see it"
+    assert stocked.asked(operation="Listing") == 2, "GitHub is asked each time whether the token may still see it"
 
 
 @ensureDeferred

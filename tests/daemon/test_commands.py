@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import treq
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from pytest_twisted import ensureDeferred
 from support.certificates import write_certificate
 from support.process import Process
@@ -104,6 +106,29 @@ async def test_a_mistake_in_the_configuration_is_one_line_and_status_1(
     assert len((process.out + process.err).strip().splitlines()) == 1, process.out + process.err
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    ("private", "said"),
+    [
+        (rsa.generate_private_key(65537, 1024), "server.tls.crt: OpenSSL refuses "),  # noqa: S505 - it is refused
+        (x25519.X25519PrivateKey.generate(), "server.tls.key: should be a key for TLS"),
+    ],
+    ids=["weak", "of another kind"],
+)
+@ensureDeferred
+async def test_a_key_that_openssl_refuses_is_one_line_and_status_1(
+    run: Run, tmp_path: Path, way: list[str], private: PrivateKeyTypes, said: str
+) -> None:
+    issuer = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key", private=private, issuer=issuer)
+    file = tmp_path / "wrong.toml"
+    file.write_text('[server.tls]\ncrt = "tls.crt"\nkey = "tls.key"\n')
+    process = run(*way, str(file))
+    assert await process.ends() == 1
+    assert said in process.err
+    assert len((process.out + process.err).strip().splitlines()) == 1, process.out + process.err
+
+
 @ensureDeferred
 async def test_a_busy_port_is_one_line(run: Run, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
@@ -156,6 +181,9 @@ class _Trusting:
 @ensureDeferred
 async def test_it_serves_https_with_a_certificate_beside_its_file(reactor: Any, run: Run, tmp_path: Path) -> None:
     pem = write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    # As other programs write it, with a chain behind it.
+    labelled = pem.replace(b"BEGIN CERT", b"BEGIN X509 CERT").replace(b"END CERT", b"END X509 CERT")
+    (tmp_path / "tls.crt").write_bytes(labelled + write_certificate(tmp_path / "ca.crt", tmp_path / "ca.key"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     file = tmp_path / "hub.toml"

@@ -73,6 +73,47 @@ async def test_your_own_files_in_a_tree(run: Run, port: str, own_files: Path) ->
     assert "mine came from a release of Acme/Mine" in demo.out
 
 
+@ensureDeferred
+async def test_a_wheel_is_installed_though_there_is_a_newer_sdist(run: Run, port: str, own_files: Path) -> None:
+    for name, content in (sample_wheel("mine", "1.0"), sample_sdist("mine", "2.0")):
+        (own_files / name).write_bytes(content)
+    demo = run("pypihub", "demo", "--once", "--port", port, "--from", str(own_files))
+    assert await demo.ends() == 0, demo.out + demo.err
+    assert "--only-binary :all: mine" in demo.out
+    assert "Successfully installed mine-1.0" in demo.out
+
+
+_WHEEL = sample_wheel("my-repo", "1.0")
+_SDIST = sample_sdist("my-repo", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([("O/My-Repo/v1", *_WHEEL), ("O/my-repo/v1", *_WHEEL)], "already has a release 'v1'"),
+        ([("O/mono/v1", *_WHEEL)], "no repository has the name of a project in it"),
+        ([("O/My_Repo/v1", *_WHEEL)], "no repository has the name of a project in it"),
+        ([("O/my-repo/v1", *_SDIST)], "finds nothing in the demo that builds an sdist"),
+        ([("O/my-repo/v1", _WHEEL[0], b"")], "it holds no wheel or sdist"),
+        ([("O/my-repo/v1", "my_repo-1.0-py2-none-any.whl", b"2")], "it holds no wheel for this Python"),
+        ([("O/my-repo/v1/folder", *_WHEEL)], "Is a directory"),
+    ],
+    ids=["two of one name", "mono-repo", "not its normalized name", "sdist alone", "empty", "python 2", "folder"],
+)
+@ensureDeferred
+async def test_a_tree_that_cannot_be_shown_is_one_line(
+    run: Run, own_files: Path, files: list[tuple[str, str, bytes]], said: str
+) -> None:
+    for folder, name, content in files:
+        (place := own_files / folder).mkdir(parents=True)
+        (place / name).write_bytes(content)
+    demo = run("pypihub", "demo", "--from", str(own_files))
+    assert await demo.ends() == 1
+    (line,) = demo.err.strip().splitlines()
+    assert line.startswith(f"pypihub demo: {own_files}: ")
+    assert said in line
+
+
 @pytest.mark.parametrize("broken", [None, "mine-1.0-py3-none-any.whl"])
 @ensureDeferred
 async def test_what_cannot_be_installed_is_said(run: Run, port: str, own_files: Path, broken: str | None) -> None:

@@ -24,9 +24,11 @@ from pypihub.github.answers import (
     TooLargeError,
     UnknownFieldError,
     read_answer,
+    read_lookup,
     refuse_bad_status,
 )
-from pypihub.github.queries import AssetQuery, ListingQuery, Query
+from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.queries import ListingQuery, LookupQuery, Query
 from pypihub.index.names import Owner, Repository
 
 _LISTING = ListingQuery(Repository(Owner("octo"), "pkg"))
@@ -161,9 +163,42 @@ def test_a_repository_that_is_not_there_is_named_with_what_to_check() -> None:
     assert "token" in message
 
 
-def test_an_asset_that_is_not_there_is_not_found() -> None:
-    body = _errors({"type": "NOT_FOUND", "path": ["node"], "message": "Could not resolve to a node with the global id"})
-    assert type(_error(200, body, AssetQuery("RA_x"))) is NotFoundError
+_GONE = {"type": "NOT_FOUND", "path": ["nodes", 0], "message": "Could not resolve to a node with the global id"}
+_SAML = {"type": "FORBIDDEN", "path": ["nodes", 0], "message": "Resource protected by organization SAML enforcement."}
+_NODE = {
+    "__typename": "ReleaseAsset",
+    "name": "pkg-1.zip",
+    "size": 5,
+    "createdAt": "2026-01-02T03:04:05Z",
+    "url": "https://storage.example/signed",
+    "release": {"isDraft": False, "repository": {"nameWithOwner": "Octo/Pkg"}},
+}
+
+
+def _look_up(body: bytes) -> tuple[object, ...]:
+    return read_lookup(Reply(200, Headers(), body), LookupQuery(("RA_x", "RA_y")), _NOW)
+
+
+@pytest.mark.parametrize(("error", "kind"), [(_GONE, NotFoundError), (_SAML, ForbiddenError)])
+def test_of_several_assets_one_that_fails_does_so_by_itself(error: dict[str, object], kind: type[Exception]) -> None:
+    failed, found = _look_up(_errors(error, data={"nodes": [None, _NODE]}))
+    assert type(failed) is kind
+    assert isinstance(found, ReleaseAsset)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _json({"data": {"nodes": [None, _NODE]}}),
+        _json({"data": {"nodes": [_NODE]}}),
+        _errors({"message": "Something went wrong", "path": ["nodes", 0]}, data={"nodes": [None, _NODE]}),
+        _errors({**_GONE, "path": ["nodes", 0, "release"]}, data={"nodes": [None, _NODE]}),
+        _errors({**_GONE, "path": ["nodes", 7]}, data={"nodes": [None, _NODE]}),
+    ],
+)
+def test_holes_among_several_assets_are_trouble(body: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        _look_up(body)
 
 
 def test_an_unknown_field_is_named() -> None:

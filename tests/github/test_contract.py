@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 import pytest_twisted
 import treq
@@ -22,12 +21,12 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 
 from pypihub.config import parse_config
-from pypihub.errors import NotFoundError, TokenRefusedError
+from pypihub.errors import NotFoundError, PyPIHubError, TokenRefusedError
 from pypihub.github.answers import UnknownFieldError
 from pypihub.github.client import Client
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
-from pypihub.github.queries import AssetQuery
+from pypihub.github.queries import LookupQuery
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.model import Asset, Listing
 from pypihub.index.names import Owner, Repository
@@ -56,7 +55,13 @@ class Upstream:
         """The newest wheel: as the listing shows it, and as a look-up by its id does."""
         releases = (await self.listing()).releases
         wheel = next(asset for release in releases for asset in release.assets if asset.name.endswith(".whl"))
-        return wheel, await self.client.asset(self.token, wheel.id)
+        return wheel, await self.looked_up(wheel.id)
+
+    async def looked_up(self, asset_id: str) -> ReleaseAsset:
+        (answer,) = await self.client.assets(self.token, [asset_id])
+        if isinstance(answer, PyPIHubError):
+            raise answer
+        return answer
 
 
 @pytest.fixture(params=["sandbox", "github"])
@@ -148,7 +153,7 @@ async def test_what_is_not_there_is_not_found(upstream: Upstream) -> None:
     with pytest.raises(NotFoundError):
         await upstream.client.listing(upstream.token, replace(upstream.repository, name="there-is-no-such-thing"))
     with pytest.raises(NotFoundError):
-        await upstream.client.asset(upstream.token, "RA_kwDOAAAAAc4AAAAB")
+        await upstream.looked_up("RA_kwDOAAAAAc4AAAAB")
 
 
 @ensureDeferred
@@ -157,19 +162,25 @@ async def test_a_wrong_token_is_refused(upstream: Upstream) -> None:
         await upstream.client.listing(Token("ghp_" + "0" * 36), upstream.repository)
 
 
+@ensureDeferred
+async def test_what_is_missing_among_others_is_missing_by_itself(upstream: Upstream) -> None:
+    listed, _asset = await upstream.asset()
+    missing, found = await upstream.client.assets(upstream.token, ["RA_kwDOAAAAAc4AAAAB", listed.id])
+    assert isinstance(missing, NotFoundError)
+    assert isinstance(found, ReleaseAsset)
+    assert (found.id, found.name, found.digest) == (listed.id, listed.name, listed.digest)
+
+
 @dataclass(frozen=True)
-class _Unknown(AssetQuery):
+class _Unknown(LookupQuery):
     """Asks for a field that no schema has."""
 
     def document(self, *, digest: bool) -> str:
         return super().document(digest=digest).replace("__typename", "__typename thereIsNoSuchField")
 
-    def decode(self, data: msgspec.Raw) -> ReleaseAsset:
-        raise NotImplementedError
-
 
 @ensureDeferred
 async def test_an_unknown_field_is_named(upstream: Upstream) -> None:
     with pytest.raises(UnknownFieldError) as caught:
-        await upstream.client._put(upstream.token, _Unknown("RA_kwDOAAAAAc4AAAAB"), digest=True)
+        await upstream.client._answer(upstream.token, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
     assert caught.value.field == "thereIsNoSuchField"

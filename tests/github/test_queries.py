@@ -14,15 +14,15 @@ from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse,
 from graphql.execution.values import get_variable_values
 
 from pypihub.errors import NotFoundError, UpstreamError
-from pypihub.github.decoding import AssetsPage
-from pypihub.github.queries import AssetQuery, AssetsQuery, ListingQuery, PageSize, Query
+from pypihub.github.decoding import AssetsPage, ReleaseAsset
+from pypihub.github.queries import AssetsQuery, ListingQuery, LookupQuery, PageSize, Query
 from pypihub.index.model import Asset, Release
 from pypihub.index.names import Owner, Repository
 
 _SCHEMA = Path(__file__).parents[2].parent / "shared" / "github" / "schema.graphql"
 _LISTING = ListingQuery(Repository(Owner("octo"), "pkg"), after="cursor")
 _ASSETS = AssetsQuery("RE_1", "cursor")
-_ASSET = AssetQuery("RA_1")
+_ASSET = LookupQuery(("RA_1",))
 _QUERIES = pytest.mark.parametrize("query", [_LISTING, _ASSETS, _ASSET], ids=lambda query: type(query).__name__)
 
 
@@ -112,6 +112,7 @@ _ASSET_NODE = {
     "__typename": "ReleaseAsset",
     "name": "pkg-1.0.zip",
     "size": 5,
+    "createdAt": "2026-01-02T03:04:05Z",
     "url": "https://storage.example/signed",
     "release": {"isDraft": False, "repository": {"nameWithOwner": "Octo/Pkg"}},
 }
@@ -132,7 +133,8 @@ def test_a_page_of_assets_is_read_with_or_without_digests() -> None:
 
 
 def test_an_asset_is_read_and_its_url_does_not_show() -> None:
-    asset = _ASSET.decode(_raw({"node": _ASSET_NODE}))
+    (asset,) = _ASSET.decode(_raw({"nodes": [_ASSET_NODE]}))
+    assert isinstance(asset, ReleaseAsset)
     assert (asset.id, asset.name, asset.size, asset.is_draft) == ("RA_1", "pkg-1.0.zip", 5, False)
     assert asset.url.reveal() == "https://storage.example/signed"
     assert "signed" not in repr(asset)
@@ -140,8 +142,8 @@ def test_an_asset_is_read_and_its_url_does_not_show() -> None:
 
 @pytest.mark.parametrize("node", [{"__typename": "Release"}, {**_ASSET_NODE, "release": None}])
 def test_a_node_that_is_no_released_asset_is_not_found(node: object) -> None:
-    with pytest.raises(NotFoundError):
-        _ASSET.decode(_raw({"node": node}))
+    (answer,) = _ASSET.decode(_raw({"nodes": [node]}))
+    assert isinstance(answer, NotFoundError)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,8 @@ def test_a_node_that_is_no_released_asset_is_not_found(node: object) -> None:
         (_ASSETS, {"node": {}}),
         (_ASSETS, {"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [{**_NODE, "size": None}]}}}),
         (_ASSETS, {"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [{**_NODE, "createdAt": "today"}]}}}),
-        (_ASSET, {"node": None}),
-        (_ASSET, {"node": {**_ASSET_NODE, "url": None}}),
+        (_ASSET, {"nodes": []}),
+        (_ASSET, {"nodes": [{**_ASSET_NODE, "url": None}]}),
     ],
 )
 def test_partial_data_is_refused(query: Query[Any], data: object) -> None:

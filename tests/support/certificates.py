@@ -9,12 +9,23 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, PrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(crt: Path, key: Path) -> bytes:
-    """Writes a self-signed certificate for localhost and its key as PEM; the certificate's bytes."""
-    private = ec.generate_private_key(ec.SECP256R1())
+def write_certificate(
+    crt: Path,
+    key: Path,
+    *,
+    private: PrivateKeyTypes | None = None,
+    issuer: CertificateIssuerPrivateKeyTypes | None = None,
+) -> bytes:
+    """Writes a certificate for localhost and its key as PEM; the certificate's bytes.
+
+    `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own.
+    """
+    issuer = issuer or ec.generate_private_key(ec.SECP256R1())
+    private = private or issuer
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(UTC)
@@ -28,7 +39,7 @@ def write_certificate(crt: Path, key: Path) -> bytes:
         .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(private, hashes.SHA256())
+        .sign(issuer, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     crt.write_bytes(pem)

@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Config, GitHub, Pattern, Replace, Server
+from pypihub.config import Cache, Config, GitHub, Pattern, Replace, Server
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -77,9 +77,10 @@ class Hub:
     async def head(self, path: str, **how: Any) -> Answer:
         return await self.request("HEAD", path, **how)
 
-    def asked(self, where: str = "graphql") -> int:
-        """How many calls of a kind reached the sandbox."""
-        return sum(call.where == where for call in self.sandbox.calls)
+    def asked(self, where: str = "graphql", operation: str | None = None) -> int:
+        """How many calls of a kind, or how many of a GraphQL operation, reached the sandbox."""
+        calls = (call for call in self.sandbox.calls if call.where == where)
+        return sum(operation in (None, call.operation) for call in calls)
 
     async def stop(self) -> None:
         for service in self.services:
@@ -94,15 +95,18 @@ def basic(user: str, password: str) -> str:
 async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
-    `owners`, `timeout` and `replace` (pairs) go into its configuration, the rest to the Sandbox.
+    `owners`, `timeout`, `replace` (pairs) and `cache` (a folder; memory without one) go into its configuration, the
+    rest to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
+    cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
     hub = Hub(reactor, sandbox, world, world.add_token("octo"))
     config = Config(
+        cache=Cache(directory=cache),
         server=Server(endpoint="tcp:0:interface=127.0.0.1"),
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )

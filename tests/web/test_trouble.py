@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 from support.hub import Hub, basic
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.client import ResponseNeverReceived
 
+from pypihub.errors import UpstreamTimeoutError
+from pypihub.github.client import Client
+from pypihub.github.credentials import Token
+from pypihub.github.transport import Transport, pooled_agent
+from pypihub.index.names import Owner, Repository
 from pypihub.sandbox.faults import (
     CutBody,
     Drop,
@@ -274,3 +281,64 @@ async def test_a_client_that_goes_away_ends_the_call(hub: Hub, reactor: Any) -> 
     while hub.sandbox.connections:
         await deferLater(reactor, 0.001)
     assert hub.asked() == 1, "it was asked again for nobody"
+
+
+@ensureDeferred
+async def test_a_github_that_takes_no_connection_is_504(make_hub: Callable[..., Any], reactor: Any) -> None:
+    hub = await make_hub(timeout=0.2)
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        agent, pool = pooled_agent(reactor, 5)
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        client = Client(
+            Transport(agent, reactor, 0.2), reactor, api_url=url, graphql_url=f"{url}/graphql", backoff=(0.001, 0.001)
+        )
+        with pytest.raises(UpstreamTimeoutError):
+            await client.listing(Token("token"), Repository(Owner("octo"), "demo"))
+        await pool.closeCachedConnections()
+        for filler in fillers:
+            filler.close()
+    assert hub.asked() == 0
+
+
+@ensureDeferred
+async def test_those_who_wait_for_a_place_are_told_in_time_too(make_hub: Callable[..., Any], reactor: Any) -> None:
+    hub = await make_hub(timeout=0.5)
+    publish(hub)
+    hub.sandbox.faults.add(Hang(), times=None)
+    begin = reactor.seconds()
+    answers = await gatherResults([Deferred.fromCoroutine(hub.get(PAGE)) for _ in range(120)])
+    assert {answer.code for answer in answers} == {504}
+    assert reactor.seconds() - begin < 3 * 3 * 0.5
+
+
+@ensureDeferred
+async def test_an_answer_without_end_is_trouble_and_costs_little_memory(hub: Hub) -> None:
+    publish(hub)
+    hub.sandbox.faults.add(Status(200, b" " * 100_000_000), times=None)  # the sandbox sends it gzipped
+    tracemalloc.start()
+    answer = await hub.get(PAGE)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.code == 502
+    assert hub.asked() == 6, "it is asked for in smaller pages, down to the smallest"
+    assert peak < 40_000_000
+
+
+@pytest.mark.parametrize("data", [b'"2026-01-02T03:04:05"', b'"yesterday"', b"null"])
+@ensureDeferred
+async def test_times_without_a_zone_are_trouble(hub: Hub, data: bytes) -> None:
+    publish(hub)
+    asset = b'{"id":"RA_1","name":"demo-1.zip","size":5,"createdAt":' + data + b"}"
+    body = (
+        b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"releases":{"pageInfo":'
+        b'{"hasNextPage":false,"endCursor":null},"nodes":[{"id":"RE_1","isDraft":false,"publishedAt":null,'
+        b'"releaseAssets":{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[' + asset + b"]}}]}}}}"
+    )
+    hub.sandbox.faults.add(Status(200, body), times=3)
+    assert (await hub.get(PAGE)).code == 502

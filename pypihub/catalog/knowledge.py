@@ -1,0 +1,51 @@
+"""What PyPIHub knows of files beyond GitHub's listing, and where it keeps that."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from pypihub.catalog.hashes import Hashes
+from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.shown import Shown
+from pypihub.catalog.store import Store
+from pypihub.catalog.successors import Successors
+from pypihub.catalog.wheels import Wheels
+from pypihub.github.credentials import Credentials
+from pypihub.index.model import Listing, Project
+from pypihub.index.names import Repository
+
+
+class Knowledge:
+    """Completes projects by what is known of their files; what is missing is found out in the background."""
+
+    def __init__(
+        self, store: Store, lookups: Lookups, wheels: Wheels, hashes: Hashes, successors: Successors, shown: Shown
+    ) -> None:
+        self._lookups = lookups
+        self.wheels = wheels
+        self.successors = successors
+        self.shown = shown
+        self._store = store
+        self._hashes = hashes
+
+    async def open(self) -> None:
+        """Opens the store."""
+        await self._store.open()
+
+    async def close(self) -> None:
+        """Ends what goes on in the background and closes the store."""
+        self.wheels.stop()
+        self._hashes.stop()
+        self._lookups.stop()
+        await self._store.close()
+
+    async def complete(self, credentials: Credentials, project: Project, listing: Listing) -> Project:
+        """The project with all that is known of its files, which the listing shows to this caller."""
+        assets = {asset.id: asset for release in listing.releases for asset in release.assets}
+        project = await self._hashes.complete(credentials.token, project, assets)
+        project = await self.wheels.describe(credentials.token, project, assets)
+        self.shown.note(credentials, project.files)
+        repository = Repository(credentials.owner, listing.name_with_owner.partition("/")[2])
+        # Nobody waits for this one, and the store tells of its own troubles.
+        Deferred.fromCoroutine(self.successors.note(repository, project.files))
+        return project

@@ -1,0 +1,153 @@
+"""METADATA of wheels: read out of them by ranges, kept, and told on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from packaging.version import Version
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from pypihub.catalog.chores import Chores
+from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, asset_key
+from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.store import Store
+from pypihub.errors import NotFoundError, StoppingError, UpstreamError
+from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.decoding import ReleaseAsset
+from pypihub.index.model import Asset, File, Project
+from pypihub.index.wheel import UnreadableWheelError, read_metadata
+
+READ_AT_ONCE = 4
+MOST_WAITING = 500
+LOOKED_UP_AT_ONCE = 500
+
+
+class Files(Protocol):
+    """Where a file's bytes are, and how ranges of them are read."""
+
+    def download_url(self, token: Token, asset: ReleaseAsset) -> Awaitable[SignedURL]:
+        """Where the asset's bytes can be had for a few minutes."""
+
+    def read(self, url: SignedURL, start: int, end: int, size: int) -> Awaitable[bytes]:
+        """The bytes from `start` up to and without `end` of a file of `size` bytes."""
+
+
+class Wheels:
+    """Reads METADATA once for all callers; who asks for it was shown the wheel by GitHub before."""
+
+    def __init__(self, files: Files, lookups: Lookups, store: Store) -> None:
+        self._files = files
+        self._lookups = lookups
+        self._store = store
+        self._waiters: dict[AssetKey, list[Deferred[bytes]]] = {}
+        self._readers: dict[AssetKey, Deferred[Any]] = {}
+        self._stopped = False
+        self._ahead = Chores(READ_AT_ONCE, MOST_WAITING)
+
+    def stop(self) -> None:
+        """Ends what is read, and read ahead; those who wait are told."""
+        self._stopped = True
+        self._ahead.stop()
+        for reader in list(self._readers.values()):
+            reader.cancel()
+
+    async def metadata(self, token: Token, asset: ReleaseAsset) -> bytes:
+        """The wheel's METADATA.
+
+        Raises NotFoundError where the wheel has none that can be read, UpstreamError where its bytes cannot be had.
+        """
+        key = asset_key(asset.id, asset.digest, asset.size, asset.created_at)
+        content = await self._store.metadata_content(key)
+        if content is not None:
+            return content
+        known = (await self._store.metadata([key])).get(key)
+        if isinstance(known, Unreadable):
+            raise _unreadable(known.reason)
+        url = await self._files.download_url(token, asset)
+        if self._stopped:
+            raise StoppingError
+        try:
+            return await self._join(url, asset, key)
+        except UpstreamError:
+            self._lookups.forget(token, asset.id)  # its URL may have expired
+            raise
+
+    def _join(self, url: SignedURL, asset: ReleaseAsset, key: AssetKey) -> Deferred[bytes]:
+        """Those who ask at the same time share one reading; each has a Deferred, and a URL, of its own."""
+        waiter: Deferred[bytes] = Deferred()
+        waiters = self._waiters.setdefault(key, [])
+        waiters.append(waiter)
+        if len(waiters) == 1:
+            self._readers[key] = Deferred.fromCoroutine(self._read(url, asset, key))
+            self._readers[key].addBoth(self._tell, key)
+        return waiter
+
+    def _tell(self, result: object, key: AssetKey) -> None:
+        self._readers.pop(key, None)
+        if isinstance(result, Failure) and result.check(CancelledError):
+            result = Failure(StoppingError())
+        for waiter in self._waiters.pop(key):
+            if not waiter.called:
+                waiter.callback(result)  # type: ignore[arg-type]  # bytes, or a Failure
+
+    async def _read(self, url: SignedURL, asset: ReleaseAsset, key: AssetKey) -> bytes:
+        reading = read_metadata(asset.name, asset.size)
+        try:
+            span = next(reading)
+            while True:
+                span = reading.send(await self._files.read(url, span.start, span.end, asset.size))
+        except StopIteration as end:
+            metadata = end.value
+        except UnreadableWheelError as error:
+            await self._store.keep_unreadable(key, error.message)
+            raise _unreadable(error.message) from None
+        await self._store.keep_metadata(key, metadata.content, metadata.sha256, metadata.requires_python)
+        return bytes(metadata.content)
+
+    async def describe(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> Project:
+        """The project with what is known of its wheels; the newest version's unknown ones are read ahead.
+
+        `assets` are the listing's by their ids.
+        """
+        files: list[File] = []
+        for start in range(0, len(project.files), LOOKED_UP_AT_ONCE):
+            files += await self._described(project.files[start : start + LOOKED_UP_AT_ONCE], assets)
+        for file in _of_newest_version(files):
+            if file.core_metadata is True:
+                self._ahead.add(_key(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+        return replace(project, files=tuple(files))
+
+    async def _described(self, files: Sequence[File], assets: Mapping[str, Asset]) -> list[File]:
+        keys = {file.asset_id: _key(assets[file.asset_id]) for file in files if file.is_wheel}
+        known = await self._store.metadata(keys.values())
+        return [_with(file, known.get(keys[file.asset_id])) if file.is_wheel else file for file in files]
+
+    def _ahead_of(self, token: Token, asset_id: str) -> Callable[[], Awaitable[object]]:
+        async def read() -> None:
+            await self.metadata(token, await self._lookups.asset(token, asset_id))
+
+        return read
+
+
+def _key(asset: Asset) -> AssetKey:
+    return asset_key(asset.id, asset.digest, asset.size, asset.created_at)
+
+
+def _of_newest_version(files: Sequence[File]) -> Iterable[File]:
+    newest: Version | None = files[-1].version if files else None
+    return (file for file in files if file.version == newest)
+
+
+def _with(file: File, known: KnownMetadata | Unreadable | None) -> File:
+    if known is None:
+        return replace(file, core_metadata=True)
+    if isinstance(known, Unreadable):
+        return file
+    return replace(file, core_metadata=known.sha256, requires_python=known.requires_python)
+
+
+def _unreadable(reason: str) -> NotFoundError:
+    return NotFoundError(f"This wheel has no METADATA that can be read: {reason}")
