@@ -333,6 +333,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "two ends that differ": (set_field(WHEEL64, END, 16, "<L", 1), "contradict"),
     "encrypted": (by_hand(flags=1), "encrypted"),
     "strongly encrypted": (by_hand(flags=1 << 6), "encrypted"),
+    "encrypted, says the directory": (set_field(WHEEL, CENTRAL, 8, "<H", 1), "encrypted"),
     "encrypted, says the local header": (set_field(WHEEL, LOCAL, 6, "<H", 1), "encrypted"),
     "bzip2": (zipped((PATH, TEXT), method=zipfile.ZIP_BZIP2), "method 12"),
     "LZMA": (zipped((PATH, TEXT), method=zipfile.ZIP_LZMA), "method 14"),
@@ -453,7 +454,7 @@ REFUSED_COSTLY: dict[str, Callable[[], bytes]] = {
     "a bomb": lambda: zipped((PATH, TEXT + bytes(64 * 2**20))),
     "a bomb that lies": lambda: set_field(zipped((PATH, bytes(64 * 2**20)), streamed=True), CENTRAL, 24, "<L", 999),
     "ends without number": lambda: END * 20_000,
-    "METADATA without number": lambda: archived(WHOLE, [RECORD] * 100_000),
+    "METADATA without number": lambda: archived(WHOLE, [entry(b"x" * 95 + b".dist-info/METADATA", b"")[1]] * 100_000),
 }
 
 
