@@ -9,17 +9,14 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 import re2
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import Certificate, load_pem_x509_certificates
 from msgspec import Meta, Struct
 
+from pypihub.certificates import read_certificates
 from pypihub.errors import ConfigError
 
 
@@ -99,6 +96,12 @@ class MetadataConfig(_Table, frozen=True, kw_only=True):
     hash_up_to: Bytes = Bytes(32 * 1024 * 1024)
 
 
+class Downloads(_Table, frozen=True, kw_only=True):
+    """`[downloads]`: whether files come from GitHub's storage by a redirect, or through PyPIHub."""
+
+    mode: Literal["redirect", "proxy"] = "redirect"
+
+
 class Config(_Table, frozen=True, kw_only=True):
     """All of the configuration; `load_config(None)` gives the defaults."""
 
@@ -106,6 +109,7 @@ class Config(_Table, frozen=True, kw_only=True):
     github: GitHub = GitHub()
     cache: Cache = Cache()
     metadata: MetadataConfig = MetadataConfig()
+    downloads: Downloads = Downloads()
 
 
 def load_config(file: Path | None) -> Config:
@@ -203,8 +207,18 @@ def _reworded(problem: str) -> str:
     where = where.rstrip("`").lstrip(".")
     if match := re.fullmatch(r"Object missing required field `(\w+)`", text):
         return f"{where}.{match[1]}: is missing, it should be a text"
+    if match := re.fullmatch(r"Invalid enum value (.+)", text):
+        return f"{where}: should be {_choices(where)}, not {match[1]}"
     text = re.sub(r"`([^`]*)`", lambda types: _in_words(types[1]), text)
     return f"{where}: {text[:1].lower()}{text[1:]}"
+
+
+def _choices(where: str) -> str:
+    """The values that the key of a table may have."""
+    kind: Any = Config
+    for key in where.split("."):
+        kind = next(field.type for field in msgspec.structs.fields(kind) if field.name == key)
+    return " or ".join(f'"{value}"' for value in get_args(kind))
 
 
 def _in_words(types: str) -> str:
@@ -224,7 +238,7 @@ def _checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server
     if server.tls is None:
         return server
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
-    read_certificates(tls)  # so that a mistake shows at the start and not at the first connection
+    read_certificates(tls.crt, tls.key)  # so that a mistake shows at the start and not at the first connection
     return msgspec.structs.replace(server, tls=tls)
 
 
@@ -242,33 +256,6 @@ def _check_endpoint(text: str) -> None:
 def _placed(cache: Cache, folder: Path) -> Cache:
     """A relative folder is relative to the file's, as the certificate is."""
     return Cache(directory=str(folder / cache.directory)) if cache.directory else cache
-
-
-def read_certificates(tls: TLS) -> tuple[list[Certificate], PrivateKeyTypes]:
-    """The certificate, with the chain behind it, and its key; raises ConfigError where they are not that."""
-    try:
-        pem = tls.crt.read_bytes()
-        certificates = load_pem_x509_certificates(pem)
-        public_key = certificates[0].public_key()
-        if pem.count(b"CERTIFICATE-----") != 2 * len(certificates):
-            raise ValueError("the last one is cut")
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"server.tls.crt: should be a PEM certificate: {_why(tls.crt, error)}") from None
-    try:
-        key = load_pem_private_key(tls.key.read_bytes(), password=None)
-    except (OSError, ValueError, UnsupportedAlgorithm, TypeError) as error:  # TypeError: the key is encrypted
-        raise ConfigError(f"server.tls.key: should be a PEM private key: {_why(tls.key, error)}") from None
-    if public_key != key.public_key():
-        raise ConfigError("server.tls.key: should be the key of server.tls.crt, and belongs to another certificate")
-    return certificates, key
-
-
-def _why(file: Path, error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{file}: {error.strerror}"
-    if isinstance(error, UnsupportedAlgorithm):
-        return f"{file} holds one of a kind that is not known here"
-    return f"{file} is encrypted" if isinstance(error, TypeError) else f"{file} holds none, or a broken one"
 
 
 def _checked_github(github: GitHub) -> GitHub:

@@ -78,5 +78,9 @@ class StoppingError(PyPIHubError):
         super().__init__("PyPIHub is being stopped. Try again in a moment.")
 
 
+class BusyError(PyPIHubError):
+    """So much is under way already that there is no room for more."""
+
+
 class UpstreamTimeoutError(UpstreamError):
     """GitHub did not answer in time."""

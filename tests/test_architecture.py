@@ -26,6 +26,7 @@ _FLOORS = (
     ("github",),
     ("index",),
     ("config",),
+    ("certificates",),
     ("errors",),
     ("",),
 )

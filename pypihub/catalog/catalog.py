@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
@@ -10,11 +10,12 @@ from packaging.utils import NormalizedName
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.tokens import RefusedTokens
-from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError
-from pypihub.github.credentials import Credentials, SignedURL, Token
+from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError, UpstreamError
+from pypihub.github.credentials import Credentials, SignedURL, Source, Token
 from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.downloads import Download
 from pypihub.github.nodes import check_node_id
-from pypihub.index.mapping import Mapping
+from pypihub.index.mapping import Mapping as NameMapping
 from pypihub.index.model import Listing, Project, project_of
 from pypihub.index.names import Owner, Repository
 
@@ -27,8 +28,11 @@ class GitHub(Protocol):
     def listing(self, token: Token, repository: Repository) -> Awaitable[Listing]:
         """All releases of the repository that the token may see."""
 
-    def download_url(self, token: Token, asset: ReleaseAsset) -> Awaitable[SignedURL]:
+    def source(self, token: Token, asset: ReleaseAsset) -> Awaitable[Source]:
         """Where the asset's bytes can be had for a few minutes."""
+
+    def open(self, source: Source, size: int, wanted: Mapping[str, str]) -> Awaitable[Download]:
+        """The bytes as they come; `wanted` are the reader's Range and If-Range headers."""
 
 
 class Catalog:
@@ -40,7 +44,7 @@ class Catalog:
     def __init__(
         self,
         github: GitHub,
-        mapping: Mapping,
+        mapping: NameMapping,
         refused: RefusedTokens,
         lookups: Lookups,
         knowledge: Knowledge,
@@ -95,7 +99,22 @@ class Catalog:
     async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> SignedURL:
         """The temporary URL of the file's bytes; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
-        return await self._asked(credentials, self._github.download_url(credentials.token, asset))
+        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        if source.token is not None:
+            raise UpstreamError("This GitHub sends files itself, with no URL for them. Set downloads.mode to proxy.")
+        return source.url
+
+    async def download(
+        self, credentials: Credentials, asset_id: str, filename: str, wanted: Mapping[str, str]
+    ) -> Download:
+        """The file's bytes as they come, or what `wanted` (Range, If-Range) says of them; checked like `asset`."""
+        asset = await self.asset(credentials, asset_id, filename)
+        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        try:
+            return await self._github.open(source, asset.size, wanted)
+        except UpstreamError:
+            self._lookups.forget(credentials.token, asset_id)  # its URL may have expired
+            raise
 
     async def _find(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The asset, or the one that took its place with the same name and bytes."""

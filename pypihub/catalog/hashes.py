@@ -10,7 +10,7 @@ from pypihub.catalog.chores import Chores
 from pypihub.catalog.facts import AssetKey, asset_key
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
-from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset, Project
 
@@ -20,10 +20,10 @@ MOST_WAITING = 100
 class Files(Protocol):
     """Where a file's bytes are, and their hash."""
 
-    def download_url(self, token: Token, asset: ReleaseAsset) -> Awaitable[SignedURL]:
+    def source(self, token: Token, asset: ReleaseAsset) -> Awaitable[Source]:
         """Where the asset's bytes can be had for a few minutes."""
 
-    def sha256(self, url: SignedURL, size: int) -> Awaitable[str]:
+    def sha256(self, source: Source, size: int) -> Awaitable[str]:
         """The sha256, in hex, of a file of `size` bytes."""
 
 
@@ -66,7 +66,7 @@ class Hashes:
     def _hashing(self, token: Token, asset_id: str, key: AssetKey) -> Callable[[], Awaitable[object]]:
         async def compute() -> None:
             asset = await self._lookups.asset(token, asset_id)
-            url = await self._files.download_url(token, asset)
-            await self._store.keep_hash(key, await self._files.sha256(url, asset.size))
+            source = await self._files.source(token, asset)
+            await self._store.keep_hash(key, await self._files.sha256(source, asset.size))
 
         return compute

@@ -47,5 +47,5 @@ class Knowledge:
         self.shown.note(credentials, project.files)
         repository = Repository(credentials.owner, listing.name_with_owner.partition("/")[2])
         # Nobody waits for this one, and the store tells of its own troubles.
-        Deferred.fromCoroutine(self.successors.note(repository, project.files))
+        Deferred.fromCoroutine(self.successors.note(repository, listing))
         return project

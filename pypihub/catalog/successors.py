@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from itertools import islice
 
 from pypihub.catalog.store import Store
 from pypihub.github.credentials import Credentials, Token
-from pypihub.index.model import File, Listing
+from pypihub.index.model import Listing
 from pypihub.index.names import Repository
 
 NOTED_AT_ONCE = 500
-"""Files at a time: those of a large page take megabytes otherwise."""
+"""Files at a time: those of a large repository take megabytes otherwise."""
+_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 
 
 class Successors:
@@ -21,9 +22,14 @@ class Successors:
         self._listing = listing
         self._store = store
 
-    async def note(self, repository: Repository, files: Iterable[File]) -> None:
-        """Remembers what a page showed."""
-        seen = ((file.asset_id, file.filename, f"sha256:{file.sha256}") for file in files if file.sha256)
+    async def note(self, repository: Repository, listing: Listing) -> None:
+        """Remembers the wheels and sdists of a listing."""
+        seen = (
+            (asset.id, asset.name, asset.digest)
+            for release in listing.releases
+            for asset in release.assets
+            if asset.digest and asset.name.endswith(_DISTRIBUTIONS)
+        )
         while some := list(islice(seen, NOTED_AT_ONCE)):
             await self._store.keep_seen(str(repository), some)
 

@@ -15,7 +15,7 @@ from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, asset_key
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
 from pypihub.errors import NotFoundError, StoppingError, UpstreamError
-from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset, File, Project
 from pypihub.index.wheel import UnreadableWheelError, read_metadata
@@ -28,10 +28,10 @@ LOOKED_UP_AT_ONCE = 500
 class Files(Protocol):
     """Where a file's bytes are, and how ranges of them are read."""
 
-    def download_url(self, token: Token, asset: ReleaseAsset) -> Awaitable[SignedURL]:
+    def source(self, token: Token, asset: ReleaseAsset) -> Awaitable[Source]:
         """Where the asset's bytes can be had for a few minutes."""
 
-    def read(self, url: SignedURL, start: int, end: int, size: int) -> Awaitable[bytes]:
+    def read(self, source: Source, start: int, end: int, size: int) -> Awaitable[bytes]:
         """The bytes from `start` up to and without `end` of a file of `size` bytes."""
 
 
@@ -60,28 +60,28 @@ class Wheels:
         Raises NotFoundError where the wheel has none that can be read, UpstreamError where its bytes cannot be had.
         """
         key = asset_key(asset.id, asset.digest, asset.size, asset.created_at)
-        content = await self._store.metadata_content(key)
-        if content is not None:
-            return content
         known = (await self._store.metadata([key])).get(key)
         if isinstance(known, Unreadable):
             raise _unreadable(known.reason)
-        url = await self._files.download_url(token, asset)
+        content = await self._store.metadata_content(key)
+        if content is not None:
+            return content
+        source = await self._files.source(token, asset)
         if self._stopped:
             raise StoppingError
         try:
-            return await self._join(url, asset, key)
+            return await self._join(source, asset, key)
         except UpstreamError:
             self._lookups.forget(token, asset.id)  # its URL may have expired
             raise
 
-    def _join(self, url: SignedURL, asset: ReleaseAsset, key: AssetKey) -> Deferred[bytes]:
-        """Those who ask at the same time share one reading; each has a Deferred, and a URL, of its own."""
+    def _join(self, source: Source, asset: ReleaseAsset, key: AssetKey) -> Deferred[bytes]:
+        """Those who ask at the same time share one reading; each has a Deferred, and a source, of its own."""
         waiter: Deferred[bytes] = Deferred()
         waiters = self._waiters.setdefault(key, [])
         waiters.append(waiter)
         if len(waiters) == 1:
-            self._readers[key] = Deferred.fromCoroutine(self._read(url, asset, key))
+            self._readers[key] = Deferred.fromCoroutine(self._read(source, asset, key))
             self._readers[key].addBoth(self._tell, key)
         return waiter
 
@@ -93,12 +93,12 @@ class Wheels:
             if not waiter.called:
                 waiter.callback(result)  # type: ignore[arg-type]  # bytes, or a Failure
 
-    async def _read(self, url: SignedURL, asset: ReleaseAsset, key: AssetKey) -> bytes:
+    async def _read(self, source: Source, asset: ReleaseAsset, key: AssetKey) -> bytes:
         reading = read_metadata(asset.name, asset.size)
         try:
             span = next(reading)
             while True:
-                span = reading.send(await self._files.read(url, span.start, span.end, asset.size))
+                span = reading.send(await self._files.read(source, span.start, span.end, asset.size))
         except StopIteration as end:
             metadata = end.value
         except UnreadableWheelError as error:

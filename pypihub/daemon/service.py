@@ -29,7 +29,8 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens, TokenHasher
 from pypihub.catalog.wheels import Wheels
-from pypihub.config import TLS, Config, Server, load_config, read_certificates
+from pypihub.certificates import read_certificates
+from pypihub.config import TLS, Config, Server, load_config
 from pypihub.errors import ConfigError
 from pypihub.github.client import BACKOFF, Client
 from pypihub.github.transport import Transport, pooled_agent
@@ -68,7 +69,7 @@ def make_service(config: Config, reactor: Any, *, backoff: Sequence[float] = BAC
     catalog, knowledge = make_catalog(config, client, reactor)
     service = MultiService()
     _Rooms(knowledge, pool).setServiceParent(service)
-    site = make_site(catalog)
+    site = make_site(catalog, proxies=config.downloads.mode == "proxy")
     for endpoint in endpoints:
         Listener(endpoint, site).setServiceParent(service)
     return service
@@ -123,7 +124,7 @@ def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
 
 def _context(tls: TLS) -> CertificateOptions:
     """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
-    certificates, key = read_certificates(tls)
+    certificates, key = read_certificates(tls.crt, tls.key)
     try:
         certificate, *chain = map(crypto.X509.from_cryptography, certificates)
         options = CertificateOptions(

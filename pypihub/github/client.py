@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -21,8 +21,9 @@ from pypihub.github.answers import (
     refuse_bad_status,
 )
 from pypihub.github.body import TooLargeError
-from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.credentials import SignedURL, Source, Token
 from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.downloads import Download
 from pypihub.github.listing import read_listing
 from pypihub.github.nodes import asset_number
 from pypihub.github.queries import LookupQuery, Query
@@ -69,32 +70,38 @@ class Client:
         """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""
         return await self._ask(token, LookupQuery(tuple(ids)), read_lookup)
 
-    async def download_url(self, token: Token, asset: ReleaseAsset) -> SignedURL:
-        """Where the asset's bytes can be had for a few minutes, without the token; raises like `listing`.
+    async def source(self, token: Token, asset: ReleaseAsset) -> Source:
+        """Where the asset's bytes can be had for a few minutes; raises like `listing`.
 
         GraphQL's `url` serves where it points at storage. Where it points at GitHub itself, which would
         want the token, REST tells: https://docs.github.com/en/rest/releases/assets#get-a-release-asset
         """
         if _origin(asset.url.reveal()) not in self._own_origins():
-            return _checked(asset.url)
+            return Source(_checked(asset.url))
         url = f"{self._api_url}/repos/{quote(asset.name_with_owner)}/releases/assets/{asset_number(asset.id)}"
         return await self._patiently(partial(self._resolve, token, url))
 
-    async def read(self, url: SignedURL, start: int, end: int, size: int) -> bytes:
+    async def read(self, source: Source, start: int, end: int, size: int) -> bytes:
         """A range of a file's bytes; see `Storage.read`."""
-        return await self._storage.read(url, start, end, size)
+        return await self._storage.read(source, start, end, size)
 
-    async def sha256(self, url: SignedURL, size: int) -> str:
+    async def sha256(self, source: Source, size: int) -> str:
         """The hash of a file; see `Storage.sha256`."""
-        return await self._storage.sha256(url, size)
+        return await self._storage.sha256(source, size)
 
-    async def _resolve(self, token: Token, url: str) -> SignedURL:
+    async def open(self, source: Source, size: int, wanted: Mapping[str, str]) -> Download:
+        """A file's bytes as they come; see `Storage.open`."""
+        return await self._storage.open(source, size, wanted)
+
+    async def _resolve(self, token: Token, url: str) -> Source:
         reply = await self._transport.send("GET", url, token, {"Accept": "application/octet-stream"})
         refuse_bad_status(reply, self._reactor.seconds())
+        if reply.status == 200 and not reply.body:
+            return Source(SignedURL(url), token)  # an Enterprise Server that sends the bytes itself
         location = reply.header("location")
         if reply.status not in (301, 302, 307) or not location:
             raise UpstreamError(f"GitHub gave no download URL for this file (status {reply.status}).")
-        return _checked(SignedURL(location))
+        return Source(_checked(SignedURL(location)))
 
     async def _answer(self, token: Token, query: Query[T]) -> T:
         return await self._ask(token, query, read_answer)

@@ -41,6 +41,14 @@ class SignedURL(Secret):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file's bytes can be had: at a signed URL, or, with a token, at GitHub's API itself."""
+
+    url: SignedURL
+    token: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What a request is made with: the owner whose index it asks for, and the caller's token."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -30,13 +30,15 @@ from pypihub import __version__
 from pypihub.errors import UpstreamTimeoutError, UpstreamUnreachableError
 from pypihub.github.answers import Reply
 from pypihub.github.body import Sink, read_body
-from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.credentials import Source, Token
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
     from twisted.internet.interfaces import IReactorTime
+
+T = TypeVar("T")
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
@@ -65,13 +67,16 @@ def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPoo
 
 
 class Transport:
-    """Sends requests to GitHub's API, and to it alone: no redirect is followed, no cookie is kept."""
+    """Sends requests to GitHub's API, and to it alone: no redirect is followed, no cookie is kept.
+
+    `timeout` is in seconds, of the `reactor`'s clock.
+    """
 
     def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float) -> None:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = HTTPClient(agent, cookiejar=no_cookies)  # type: ignore[arg-type]  # treq wants its own subclass
-        self._reactor = reactor
-        self._timeout = timeout
+        self.reactor = reactor
+        self.timeout = timeout
         self._places = DeferredSemaphore(MOST_AT_ONCE)
 
     async def send(
@@ -84,21 +89,32 @@ class Transport:
         authorized = {"Authorization": f"bearer {token.reveal()}", **headers}
         return await self._bounded(lambda: self._exchange(method, url, authorized, body, _largest_of_api))
 
-    async def fetch(self, url: SignedURL, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
-        """The storage's reply to a signed URL, with a body of up to `limit` bytes. No token goes there.
+    async def fetch(self, source: Source, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
+        """The reply of a file's source, with a body of up to `limit` bytes. No token goes to a signed URL.
 
         A `sink` takes the body as it comes, and the reply's is empty. Raises like `send`.
         """
-        allowance = limit / SLOWEST
+        authorized, allowance = _authorized(source, headers), limit / SLOWEST
         return await self._bounded(
-            lambda: self._exchange("GET", url.reveal(), headers, None, lambda _: limit, sink), allowance
+            lambda: self._exchange("GET", source.url.reveal(), authorized, None, lambda _: limit, sink), allowance
+        )
+
+    async def open(self, source: Source, headers: Mapping[str, str]) -> IResponse:
+        """The response of a file's source, whose body is still to come. Raises like `send`."""
+        authorized = _authorized(source, headers)
+        return await self._translated(
+            self._within_timeout(self._request("GET", source.url.reveal(), authorized, None), self.timeout)
         )
 
     async def _bounded(
         self, exchange: Callable[[], Coroutine[Deferred[Any], Any, Reply]], allowance: float = 0
     ) -> Reply:
+        return await self._translated(self._within_timeout(self._in_a_place(exchange), self.timeout + allowance))
+
+    async def _translated(self, exchange: Awaitable[T]) -> T:
+        """Connection failures in the domain's words."""
         try:
-            return await self._within_timeout(self._in_a_place(exchange), self._timeout + allowance)
+            return await exchange
         except _BROKEN as error:
             reason = _innermost(error)
             if isinstance(reason, ConnectTimeoutError):
@@ -123,23 +139,27 @@ class Transport:
         largest: Callable[[IResponse], int],
         sink: Sink | None = None,
     ) -> Reply:
+        response = await self._request(method, url, headers, body)
+        return Reply(response.code, response.headers, await read_body(response, largest(response), sink))
+
+    async def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> IResponse:
         all_headers = Headers({name: [value] for name, value in headers.items()})
         all_headers.setRawHeaders("User-Agent", [f"PyPIHub/{__version__}"])
-        response = await self._http.request(
+        response: IResponse = await self._http.request(
             method,
             url,
             headers=all_headers,
             data=body,
             allow_redirects=False,
             unbuffered=True,
-            reactor=self._reactor,  # type: ignore[arg-type]  # treq uses only its clock
+            reactor=self.reactor,  # type: ignore[arg-type]  # treq uses only its clock
         )
-        return Reply(response.code, response.headers, await read_body(response, largest(response), sink))
+        return response
 
-    async def _within_timeout(self, exchange: Coroutine[Deferred[Any], Any, Reply], timeout: float) -> Reply:
+    async def _within_timeout(self, exchange: Coroutine[Deferred[Any], Any, T], timeout: float) -> T:
         """Cancels the exchange when its time is over; tells that apart from a caller who went away."""
         running = Deferred.fromCoroutine(exchange)
-        timer = self._reactor.callLater(timeout, running.cancel)
+        timer = self.reactor.callLater(timeout, running.cancel)
         try:
             return await running
         except (CancelledError, *_BROKEN) as error:
@@ -153,9 +173,20 @@ class Transport:
                 timer.cancel()
 
 
+def _authorized(source: Source, headers: Mapping[str, str]) -> Mapping[str, str]:
+    if source.token is None:
+        return headers
+    return {
+        "Authorization": f"bearer {source.token.reveal()}",
+        "Accept": "application/octet-stream",
+        **headers,
+    }
+
+
 def _largest_of_api(response: IResponse) -> int:
-    is_download = response.headers.getRawHeaders("content-type", [""])[-1] == "application/octet-stream"
-    return 0 if is_download or 300 <= response.code < 400 else LARGEST_BODY
+    """Redirects are not read, nor the bytes of a file."""
+    is_file = response.code in (200, 206) and "json" not in response.headers.getRawHeaders("content-type", ["json"])[-1]
+    return 0 if is_file or 300 <= response.code < 400 else LARGEST_BODY
 
 
 def _is_cancelled(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from klein import Klein
@@ -25,23 +26,24 @@ from pypihub.web.responses import (
     send_page,
     send_text,
 )
+from pypihub.web.streams import send_download
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
-
-
+_SENDABLE = re.compile(rb"[\x20-\x7e]{1,200}")
 METADATA = ".metadata"
 """What a wheel's URL ends with where its METADATA is meant (PEP 658)."""
 
 
 class App:
-    """The index over HTTP, for one catalog."""
+    """The index over HTTP, for one catalog. `proxies` sends files' bytes in place of redirects."""
 
     app = Klein()
     app.url_map.strict_slashes = False  # Klein's own redirect would name this host and port
     app.url_map.merge_slashes = False
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, proxies: bool) -> None:
         self._catalog = catalog
+        self._proxies = proxies
 
     @app.route("/", methods=["GET"])
     def about(self, request: Request) -> bytes:
@@ -74,13 +76,16 @@ class App:
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
     async def asset(self, request: Request, asset_id: str, filename: str, owner: str | None = None) -> bytes:
-        """A file: GET leads to where its bytes are, HEAD tells of them; a wheel's METADATA stands beside it."""
+        """A file: GET leads to its bytes or sends them, HEAD tells of them; a wheel's METADATA stands beside it."""
         credentials = _credentials(request, owner)
         if filename.endswith(METADATA):
             content = await self._catalog.metadata(credentials, asset_id, filename.removesuffix(METADATA))
             return send_metadata(request, content)
         if request.method == b"HEAD":
             return send_file_head(request, await self._catalog.size(credentials, asset_id, filename))
+        if self._proxies:
+            download = await self._catalog.download(credentials, asset_id, filename, _wanted(request))
+            return await send_download(request, download)
         url = await self._catalog.download_url(credentials, asset_id, filename)
         return redirect(request, url.reveal())
 
@@ -93,6 +98,12 @@ class App:
 def _credentials(request: Request, owner: str | None) -> Credentials:
     values = request.requestHeaders.getRawHeaders(b"authorization", [None])
     return read_credentials(values[0], owner)
+
+
+def _wanted(request: Request) -> dict[str, str]:
+    """Which part of a file is wanted; a header that could not be sent on is left out."""
+    found = {name: request.requestHeaders.getRawHeaders(name, [b""])[-1] for name in (b"range", b"if-range")}
+    return {name.decode(): value.decode() for name, value in found.items() if _SENDABLE.fullmatch(value)}
 
 
 def _format(request: Request) -> Format:

@@ -61,9 +61,9 @@ class HubSite(Site):
         )
 
 
-def make_site(catalog: Catalog) -> Site:
-    """The site that serves the catalog."""
-    site = HubSite(Entrance(App(catalog).app.resource()), timeout=60, parsePOSTFormSubmission=False)
+def make_site(catalog: Catalog, *, proxies: bool = False) -> Site:
+    """The site that serves the catalog; `proxies` as for `App`."""
+    site = HubSite(Entrance(App(catalog, proxies=proxies).app.resource()), timeout=60, parsePOSTFormSubmission=False)
     site.displayTracebacks = False
     return site
 

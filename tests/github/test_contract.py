@@ -132,7 +132,7 @@ async def test_an_asset_can_be_looked_up_by_its_id(upstream: Upstream) -> None:
 @ensureDeferred
 async def test_its_url_gives_its_bytes_without_the_token(upstream: Upstream, reactor: Any) -> None:
     listed, asset = await upstream.asset()
-    url = (await upstream.client.download_url(upstream.token, asset)).reveal()
+    url = (await upstream.client.source(upstream.token, asset)).url.reveal()
     assert urlsplit(url).netloc != urlsplit(upstream.api_url).netloc
     response = await treq.client.HTTPClient(Agent(reactor)).get(url)
     assert len(await response.content()) == listed.size
@@ -142,7 +142,7 @@ async def test_its_url_gives_its_bytes_without_the_token(upstream: Upstream, rea
 async def test_rest_gives_a_url_too(upstream: Upstream, reactor: Any) -> None:
     listed, asset = await upstream.asset()
     web_page = SignedURL(f"{upstream.api_url}/somewhere/on/the/web")
-    url = (await upstream.client.download_url(upstream.token, replace(asset, url=web_page))).reveal()
+    url = (await upstream.client.source(upstream.token, replace(asset, url=web_page))).url.reveal()
     response = await treq.client.HTTPClient(Agent(reactor)).get(url, headers={"Range": "bytes=0-9"})
     assert (response.code, len(await response.content())) == (206, 10)
     assert response.headers.getRawHeaders("content-range") == [f"bytes 0-9/{listed.size}"]

@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Cache, Config, GitHub, Pattern, Replace, Server
+from pypihub.config import Cache, Config, Downloads, GitHub, Pattern, Replace, Server
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -95,18 +95,20 @@ def basic(user: str, password: str) -> str:
 async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
-    `owners`, `timeout`, `replace` (pairs) and `cache` (a folder; memory without one) go into its configuration, the
-    rest to the Sandbox.
+    `owners`, `timeout`, `replace` (pairs), `mode` (of downloads) and `cache` (a folder; memory without one) go into
+    its configuration, the rest to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
+    mode = options.pop("mode", "redirect")
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
     hub = Hub(reactor, sandbox, world, world.add_token("octo"))
     config = Config(
         cache=Cache(directory=cache),
+        downloads=Downloads(mode=mode),
         server=Server(endpoint="tcp:0:interface=127.0.0.1"),
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )

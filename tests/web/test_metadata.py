@@ -415,6 +415,16 @@ async def test_the_old_url_of_a_replaced_file_leads_to_the_new_one(hub: Hub) -> 
 
 
 @ensureDeferred
+async def test_a_listing_is_enough_to_find_what_was_replaced_in_it(hub: Hub) -> None:
+    release = hub.world.add_repository("octo/demo").add_release("v1")
+    release.add_asset(*sample_wheel("demo", "1.0"))
+    old = release.add_asset(*sample_wheel("other", "1.0"))  # another project's, whose page nobody asked for
+    assert (await hub.get("/simple/demo/")).code == 200
+    replaced(release, old)
+    assert (await hub.get(f"/asset/{old.id}/{old.name}")).code == 302
+
+
+@ensureDeferred
 async def test_a_replaced_file_that_no_page_showed_is_not_found(hub: Hub) -> None:
     release = release_of(hub)
     old = wheel(release)
