@@ -85,9 +85,16 @@ class GitHub(_Table, frozen=True, kw_only=True):
 
 
 class Cache(_Table, frozen=True, kw_only=True):
-    """`[cache]`: where facts about files are kept; None for the platform's folder, an empty text for memory alone."""
+    """`[cache]`: where facts about files are kept; None for the platform's folder, an empty text for memory alone.
+
+    Listings and pages are shown for `ttl` without asking GitHub, and for `stale` more while GitHub has trouble; they
+    take `memory` at most.
+    """
 
     directory: str | None = None
+    ttl: Seconds = Seconds(30)
+    stale: Seconds = Seconds(3600)
+    memory: Bytes = Bytes(256 * 1024 * 1024)
 
 
 class MetadataConfig(_Table, frozen=True, kw_only=True):
@@ -102,6 +109,12 @@ class Downloads(_Table, frozen=True, kw_only=True):
     mode: Literal["redirect", "proxy"] = "redirect"
 
 
+class Log(_Table, frozen=True, kw_only=True):
+    """`[log]`: whether each request is a line in the log."""
+
+    access: bool = True
+
+
 class Config(_Table, frozen=True, kw_only=True):
     """All of the configuration; `load_config(None)` gives the defaults."""
 
@@ -110,6 +123,7 @@ class Config(_Table, frozen=True, kw_only=True):
     cache: Cache = Cache()
     metadata: MetadataConfig = MetadataConfig()
     downloads: Downloads = Downloads()
+    log: Log = Log()
 
 
 def load_config(file: Path | None) -> Config:
@@ -255,7 +269,7 @@ def _check_endpoint(text: str) -> None:
 
 def _placed(cache: Cache, folder: Path) -> Cache:
     """A relative folder is relative to the file's, as the certificate is."""
-    return Cache(directory=str(folder / cache.directory)) if cache.directory else cache
+    return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
 
 
 def _checked_github(github: GitHub) -> GitHub:

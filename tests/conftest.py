@@ -47,6 +47,12 @@ def nothing_is_lost(reactor: Any) -> Iterator[None]:
     assert not left, f"timers were left behind: {left}"
 
 
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The access log is written at once."""
+    monkeypatch.setattr("pypihub.web.access.DELAY", 0)
+
+
 @pytest.fixture
 def log_lines() -> Iterator[list[str]]:
     """Every event that is logged during the test, formatted with all that it holds."""

@@ -120,7 +120,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
     ("text", "mistake"),
     [
         # unknown keys
-        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads"),
+        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads, log"),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
         ("server.tls.cert = 'x'", "server.tls.cert: unknown key; did you mean server.tls.crt?"),
@@ -130,7 +130,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
             "github.replace[1].pattern: unknown key; did you mean github.replace[1].patt?",
         ),
         ("github.zzz = 1", "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, replace"),
-        ("cache.dir = 'x'", "cache.dir: unknown key; known here: directory"),
+        ("cache.dir = 'x'", "cache.dir: unknown key; known here: directory, ttl, stale, memory"),
         ("downloads.mode = 'x'", 'downloads.mode: should be "redirect" or "proxy", not \'x\''),
         ("downloads.mode = 1", "downloads.mode: expected a text, got a whole number"),
         ("metadata.hash_upto = '1MiB'", "metadata.hash_upto: unknown key; did you mean metadata.hash_up_to?"),

@@ -8,7 +8,9 @@ from typing import Protocol, TypeVar
 from packaging.utils import NormalizedName
 
 from pypihub.catalog.knowledge import Knowledge
-from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.listings import Listings
+from pypihub.catalog.snapshots import Snapshot
+from pypihub.catalog.successors import successor_of
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError, UpstreamError
 from pypihub.github.credentials import Credentials, SignedURL, Source, Token
@@ -16,7 +18,7 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
 from pypihub.github.nodes import check_node_id
 from pypihub.index.mapping import Mapping as NameMapping
-from pypihub.index.model import Listing, Project, project_of
+from pypihub.index.model import Project, project_of
 from pypihub.index.names import Owner, Repository
 
 T = TypeVar("T")
@@ -24,9 +26,6 @@ T = TypeVar("T")
 
 class GitHub(Protocol):
     """What the catalog asks of GitHub; `pypihub.github.client.Client` does it over HTTP."""
-
-    def listing(self, token: Token, repository: Repository) -> Awaitable[Listing]:
-        """All releases of the repository that the token may see."""
 
     def source(self, token: Token, asset: ReleaseAsset) -> Awaitable[Source]:
         """Where the asset's bytes can be had for a few minutes."""
@@ -46,14 +45,14 @@ class Catalog:
         github: GitHub,
         mapping: NameMapping,
         refused: RefusedTokens,
-        lookups: Lookups,
+        listings: Listings,
         knowledge: Knowledge,
         owners: Collection[Owner] = (),
     ) -> None:
         self._github = github
         self._mapping = mapping
         self._refused = refused
-        self._lookups = lookups
+        self._listings = listings
         self._knowledge = knowledge
         self._owners = frozenset(owners)
 
@@ -63,16 +62,24 @@ class Catalog:
             raise OwnerNotServedError(f"This server does not serve {credentials.owner}'s packages.")
         self._refused.check(credentials.token)
 
-    async def project(self, credentials: Credentials, name: NormalizedName) -> Project:
-        """The project with its files of all releases."""
+    async def snapshot(self, credentials: Credentials, name: NormalizedName, *, fresh: bool = False) -> Snapshot:
+        """The listing of the project's repository; `fresh` for one that GitHub was asked for within a second."""
         self.admit(credentials)
         repository = self._mapping.repository(credentials.owner, name)
-        listing = await self._asked(credentials, self._github.listing(credentials.token, repository))
-        _check_owner(listing.name_with_owner, credentials.owner)
+        snapshot = await self._asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
+        _check_owner(snapshot.name_with_owner, credentials.owner)
+        return snapshot
+
+    async def project(self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot) -> tuple[Project, bool]:
+        """The project with its files of all releases in the snapshot, and whether more is being found out of them."""
+        repository = self._mapping.repository(credentials.owner, name)
+        listing = snapshot.listing()
         project = project_of(listing, name)
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
-        return await self._knowledge.complete(credentials, project, listing)
+        project, is_pending = await self._knowledge.complete(credentials.token, project, listing)
+        self._knowledge.shown.note(credentials, project.files, repository, snapshot.serial)
+        return project, is_pending
 
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The file behind an asset's URL: id, name and owner must agree, and a draft's are not shown."""
@@ -84,10 +91,12 @@ class Catalog:
         return asset
 
     async def size(self, credentials: Credentials, asset_id: str, filename: str) -> int:
-        """The file's size in bytes; GitHub is not asked where the caller's own page showed it a moment ago."""
+        """The file's size in bytes; GitHub is not asked where the caller's own listing shows it."""
         self.admit(credentials)
-        shown = self._knowledge.shown.size(credentials, asset_id, filename)
-        return shown if shown is not None else (await self.asset(credentials, asset_id, filename)).size
+        shown = self._knowledge.shown.find(credentials, asset_id, filename)
+        if shown is not None and self._listings.is_current(credentials.token, shown.repository, shown.serial):
+            return shown.size
+        return (await self.asset(credentials, asset_id, filename)).size
 
     async def metadata(self, credentials: Credentials, asset_id: str, filename: str) -> bytes:
         """The METADATA of a wheel; the same checks as for `asset`."""
@@ -96,13 +105,13 @@ class Catalog:
         asset = await self.asset(credentials, asset_id, filename)
         return await self._asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
 
-    async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> SignedURL:
-        """The temporary URL of the file's bytes; the same checks as for `asset`."""
+    async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> tuple[SignedURL, float]:
+        """The temporary URL of the file's bytes, and up to when it may be used; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
         source = await self._asked(credentials, self._github.source(credentials.token, asset))
         if source.token is not None:
             raise UpstreamError("This GitHub sends files itself, with no URL for them. Set downloads.mode to proxy.")
-        return source.url
+        return source.url, self._knowledge.lookups.until(credentials.token, asset.id)
 
     async def download(
         self, credentials: Credentials, asset_id: str, filename: str, wanted: Mapping[str, str]
@@ -113,24 +122,30 @@ class Catalog:
         try:
             return await self._github.open(source, asset.size, wanted)
         except UpstreamError:
-            self._lookups.forget(credentials.token, asset_id)  # its URL may have expired
+            self._knowledge.lookups.forget(credentials.token, asset_id)  # its URL may have expired
             raise
 
     async def _find(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The asset, or the one that took its place with the same name and bytes."""
         try:
-            return await self._lookups.asset(credentials.token, asset_id)
+            return await self._knowledge.lookups.asset(credentials.token, asset_id)
         except NotFoundError:
-            successor = await self._knowledge.successors.find(credentials, asset_id, filename)
+            old = await self._knowledge.successors.remembered(credentials.owner, asset_id, filename)
+            if old is None:
+                raise
+            repository = Repository(credentials.owner, old.repository.partition("/")[2])
+            snapshot = await self._listings.snapshot(credentials.token, repository, fresh=True)
+            successor = successor_of(old, snapshot.listing())
             if successor is None:
                 raise
-        return await self._lookups.asset(credentials.token, successor)
+        return await self._knowledge.lookups.asset(credentials.token, successor)
 
     async def _asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
         try:
             return await question
         except TokenRefusedError:
             self._refused.add(credentials.token)
+            self._listings.end(credentials.token)
             raise
 
 

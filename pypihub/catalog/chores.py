@@ -24,15 +24,21 @@ class Chores:
         self._under_way: set[Hashable] = set()
         self._workers: set[Deferred[None]] = set()
 
-    def add(self, name: Hashable, chore: Chore) -> None:
-        """Does the chore when its turn comes, unless one of this name is waiting or under way."""
-        if name in self._waiting or name in self._under_way or len(self._waiting) >= self._size:
-            return
+    def add(self, name: Hashable, chore: Chore) -> bool:
+        """Does the chore when its turn comes, unless one of this name is waiting or under way.
+
+        Tells whether it, or the other one, will be done.
+        """
+        if name in self._waiting or name in self._under_way:
+            return True
+        if len(self._waiting) >= self._size:
+            return False
         self._waiting[name] = chore
         if len(self._workers) < self._at_once:
             worker = Deferred.fromCoroutine(self._work())
             self._workers.add(worker)
             worker.addBoth(lambda _: self._workers.discard(worker))
+        return True
 
     def stop(self) -> None:
         """Forgets what waits and ends what is under way."""

@@ -41,10 +41,10 @@ class Hashes:
         """Ends what is under way."""
         self._chores.stop()
 
-    async def complete(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> Project:
+    async def complete(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> tuple[Project, bool]:
         """The project with the hashes that are known; missing ones are computed for a later page, the newest first.
 
-        `assets` are the listing's by their ids.
+        `assets` are the listing's by their ids. Tells also whether any is being computed.
         """
         keys = {
             file.asset_id: asset_key(file.asset_id, None, file.size, assets[file.asset_id].created_at)
@@ -52,16 +52,19 @@ class Hashes:
             if file.sha256 is None
         }
         if not keys:
-            return project
+            return project, False
         known = await self._store.hashes(list(keys.values()))
+        pending = False
         for file in reversed(project.files):
             if file.asset_id in keys and keys[file.asset_id] not in known and file.size <= self._up_to:
-                self._chores.add(keys[file.asset_id], self._hashing(token, file.asset_id, keys[file.asset_id]))
+                pending |= self._chores.add(
+                    keys[file.asset_id], self._hashing(token, file.asset_id, keys[file.asset_id])
+                )
         files = (
             replace(file, sha256=known.get(keys[file.asset_id])) if file.asset_id in keys else file
             for file in project.files
         )
-        return replace(project, files=tuple(files))
+        return replace(project, files=tuple(files)), pending
 
     def _hashing(self, token: Token, asset_id: str, key: AssetKey) -> Callable[[], Awaitable[object]]:
         async def compute() -> None:

@@ -10,9 +10,8 @@ from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.wheels import Wheels
-from pypihub.github.credentials import Credentials
+from pypihub.github.credentials import Token
 from pypihub.index.model import Listing, Project
-from pypihub.index.names import Repository
 
 
 class Knowledge:
@@ -21,7 +20,7 @@ class Knowledge:
     def __init__(
         self, store: Store, lookups: Lookups, wheels: Wheels, hashes: Hashes, successors: Successors, shown: Shown
     ) -> None:
-        self._lookups = lookups
+        self.lookups = lookups
         self.wheels = wheels
         self.successors = successors
         self.shown = shown
@@ -36,16 +35,20 @@ class Knowledge:
         """Ends what goes on in the background and closes the store."""
         self.wheels.stop()
         self._hashes.stop()
-        self._lookups.stop()
+        self.lookups.stop()
         await self._store.close()
 
-    async def complete(self, credentials: Credentials, project: Project, listing: Listing) -> Project:
-        """The project with all that is known of its files, which the listing shows to this caller."""
-        assets = {asset.id: asset for release in listing.releases for asset in release.assets}
-        project = await self._hashes.complete(credentials.token, project, assets)
-        project = await self.wheels.describe(credentials.token, project, assets)
-        self.shown.note(credentials, project.files)
-        repository = Repository(credentials.owner, listing.name_with_owner.partition("/")[2])
+    def note(self, listing: Listing) -> None:
+        """Remembers what a new listing shows."""
         # Nobody waits for this one, and the store tells of its own troubles.
-        Deferred.fromCoroutine(self.successors.note(repository, listing))
-        return project
+        Deferred.fromCoroutine(self.successors.note(listing))
+
+    async def complete(self, token: Token, project: Project, listing: Listing) -> tuple[Project, bool]:
+        """The project with all that is known of its files, which the listing shows to this caller.
+
+        Tells also whether more is being found out.
+        """
+        assets = {asset.id: asset for release in listing.releases for asset in release.assets}
+        project, is_hashing = await self._hashes.complete(token, project, assets)
+        project, is_reading = await self.wheels.describe(token, project, assets)
+        return project, is_hashing or is_reading

@@ -65,6 +65,10 @@ class Lookups:
             raise StoppingError
         return await self._join(token, *key)
 
+    def until(self, token: Token, asset_id: str) -> float:
+        """The moment up to which what was found of the asset serves; one in the past where nothing does."""
+        return self._found.get((self._hasher(token), asset_id), (0.0,))[0]
+
     def stop(self) -> None:
         """Ends what is under way and takes no more; those who wait are told."""
         self._stopped = True

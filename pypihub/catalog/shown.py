@@ -1,44 +1,50 @@
-"""Files that a caller's own page showed a moment ago: HEAD on one of them need not ask GitHub again."""
+"""Files that a caller's own pages showed: HEAD on one of them need not ask GitHub again."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pypihub.catalog.tokens import TokenHash, TokenHasher
 from pypihub.github.credentials import Credentials
 from pypihub.index.model import File
-from pypihub.index.names import Owner
+from pypihub.index.names import Owner, Repository
 
 MOST_OF_A_PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of `size` bytes, as snapshot number `serial` of the repository showed it."""
+
+    filename: str
+    size: int
+    repository: Repository
+    serial: int
+
+
 class Shown:
-    """Remembers up to `size` files for `lifetime` seconds, each for the token and the owner of its page."""
+    """Remembers up to `count` files, each for the token and the owner of its page."""
 
-    def __init__(
-        self, hasher: TokenHasher, seconds: Callable[[], float], *, lifetime: float = 30, size: int = 50_000
-    ) -> None:
+    def __init__(self, hasher: TokenHasher, *, count: int = 50_000) -> None:
         self._hasher = hasher
-        self._seconds = seconds
-        self._lifetime = lifetime
-        self._size = size
-        self._files: OrderedDict[tuple[TokenHash, Owner, str], tuple[float, str, int]] = OrderedDict()
+        self._count = count
+        self._files: OrderedDict[tuple[TokenHash, Owner, str], ShownFile] = OrderedDict()
 
-    def note(self, credentials: Credentials, files: Sequence[File]) -> None:
+    def note(self, credentials: Credentials, files: Sequence[File], repository: Repository, serial: int) -> None:
         """Remembers the files of a page, unless it is a huge one."""
         if len(files) > MOST_OF_A_PAGE:
             return
-        who, until = self._hasher(credentials.token), self._seconds() + self._lifetime
+        who = self._hasher(credentials.token)
         for file in files:
             key = who, credentials.owner, file.asset_id
-            self._files[key] = until, file.filename, file.size
+            self._files[key] = ShownFile(file.filename, file.size, repository, serial)
             self._files.move_to_end(key)
-        while len(self._files) > self._size:
+        while len(self._files) > self._count:
             self._files.popitem(last=False)
 
-    def size(self, credentials: Credentials, asset_id: str, filename: str) -> int | None:
-        """The file's size in bytes, if this caller was just shown it under this name; else None."""
-        key = self._hasher(credentials.token), credentials.owner, asset_id
-        until, name, size = self._files.get(key, (0.0, "", 0))
-        return size if name == filename and until > self._seconds() else None
+    def find(self, credentials: Credentials, asset_id: str, filename: str) -> ShownFile | None:
+        """The file, if this caller was shown it under this name; whoever asks compares the snapshot."""
+        shown = self._files.get((self._hasher(credentials.token), credentials.owner, asset_id))
+        return shown if shown is not None and shown.filename == filename else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from itertools import islice
 
+from pypihub.catalog.facts import SeenAsset
 from pypihub.catalog.store import Store
-from pypihub.github.credentials import Credentials, Token
 from pypihub.index.model import Listing
-from pypihub.index.names import Repository
+from pypihub.index.names import Owner
 
 NOTED_AT_ONCE = 500
 """Files at a time: those of a large repository take megabytes otherwise."""
@@ -16,13 +15,12 @@ _DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 
 
 class Successors:
-    """Remembers which asset was what, and finds the one that stands in its place today."""
+    """Remembers which asset was what."""
 
-    def __init__(self, listing: Callable[[Token, Repository], Awaitable[Listing]], store: Store) -> None:
-        self._listing = listing
+    def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def note(self, repository: Repository, listing: Listing) -> None:
+    async def note(self, listing: Listing) -> None:
         """Remembers the wheels and sdists of a listing."""
         seen = (
             (asset.id, asset.name, asset.digest)
@@ -31,25 +29,22 @@ class Successors:
             if asset.digest and asset.name.endswith(_DISTRIBUTIONS)
         )
         while some := list(islice(seen, NOTED_AT_ONCE)):
-            await self._store.keep_seen(str(repository), some)
+            await self._store.keep_seen(listing.name_with_owner, some)
 
-    async def find(self, credentials: Credentials, asset_id: str, filename: str) -> str | None:
-        """The id of the asset with the name and the digest that `asset_id` had.
-
-        The caller's own listing decides: None where it shows no such asset or several, where the old one was never
-        seen, was another owner's, or had no digest.
-        """
+    async def remembered(self, owner: Owner, asset_id: str, filename: str) -> SeenAsset | None:
+        """What the asset was: None where it was never seen, was another owner's or another file, or had no digest."""
         seen = await self._store.seen(asset_id)
         if seen is None or seen.name != filename or seen.digest is None:
             return None
-        owner, _, name = seen.repository.partition("/")
-        if owner != credentials.owner:
-            return None
-        listing = await self._listing(credentials.token, Repository(credentials.owner, name))
-        same = [
-            asset.id
-            for release in listing.releases
-            for asset in release.assets
-            if not release.is_draft and asset.name == filename and asset.digest == seen.digest
-        ]
-        return same[0] if len(same) == 1 else None
+        return seen if seen.repository.partition("/")[0] == owner else None
+
+
+def successor_of(old: SeenAsset, listing: Listing) -> str | None:
+    """The id of the one asset in the listing with the old one's name and digest; None for none or several."""
+    same = [
+        asset.id
+        for release in listing.releases
+        for asset in release.assets
+        if not release.is_draft and asset.name == old.name and asset.digest == old.digest and asset.id != old.asset_id
+    ]
+    return same[0] if len(same) == 1 else None

@@ -45,6 +45,10 @@ class RefusedTokens:
         if len(self._until) > self._size:
             self._until.popitem(last=False)
 
+    def __contains__(self, who: TokenHash) -> bool:
+        """Whether the token may be refused: `check` knows."""
+        return who in self._until
+
     def check(self, token: Token) -> None:
         """Raises TokenRefusedError for a token that GitHub refused within the lifetime."""
         key = self._hasher(token)

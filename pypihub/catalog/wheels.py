@@ -107,18 +107,19 @@ class Wheels:
         await self._store.keep_metadata(key, metadata.content, metadata.sha256, metadata.requires_python)
         return bytes(metadata.content)
 
-    async def describe(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> Project:
+    async def describe(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> tuple[Project, bool]:
         """The project with what is known of its wheels; the newest version's unknown ones are read ahead.
 
-        `assets` are the listing's by their ids.
+        `assets` are the listing's by their ids. Tells also whether any is being read.
         """
+        pending = False
         files: list[File] = []
         for start in range(0, len(project.files), LOOKED_UP_AT_ONCE):
             files += await self._described(project.files[start : start + LOOKED_UP_AT_ONCE], assets)
         for file in _of_newest_version(files):
             if file.core_metadata is True:
-                self._ahead.add(_key(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
-        return replace(project, files=tuple(files))
+                pending |= self._ahead.add(_key(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+        return replace(project, files=tuple(files)), pending
 
     async def _described(self, files: Sequence[File], assets: Mapping[str, Asset]) -> list[File]:
         keys = {file.asset_id: _key(assets[file.asset_id]) for file in files if file.is_wheel}

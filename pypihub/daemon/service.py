@@ -1,14 +1,12 @@
-"""The service that a configuration makes: the rooms put together, and the ports that they are served on."""
+"""The service that a configuration makes: the house, and the ports that it is served on."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL, crypto
-from platformdirs import user_cache_dir
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
@@ -16,27 +14,14 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerE
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import HTTPConnectionPool
 from twisted.web.server import Site
 
 from pypihub import __version__
-from pypihub.catalog.catalog import Catalog
-from pypihub.catalog.hashes import Hashes
-from pypihub.catalog.knowledge import Knowledge
-from pypihub.catalog.lookups import Lookups
-from pypihub.catalog.shown import Shown
-from pypihub.catalog.store import Store
-from pypihub.catalog.successors import Successors
-from pypihub.catalog.tokens import RefusedTokens, TokenHasher
-from pypihub.catalog.wheels import Wheels
 from pypihub.certificates import read_certificates
 from pypihub.config import TLS, Config, Server, load_config
+from pypihub.daemon.house import House, build_house
 from pypihub.errors import ConfigError
-from pypihub.github.client import BACKOFF, Client
-from pypihub.github.transport import Transport, pooled_agent
-from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.names import Owner
-from pypihub.web.site import make_site
+from pypihub.github.client import BACKOFF
 
 _log = Logger("pypihub")
 
@@ -57,48 +42,12 @@ def make_service(config: Config, reactor: Any, *, backoff: Sequence[float] = BAC
     Raises ConfigError for an endpoint that Twisted does not know.
     """
     endpoints = make_endpoints(config.server, reactor)
-    agent, pool = pooled_agent(reactor, config.github.timeout)
-    transport = Transport(agent, reactor, config.github.timeout)
-    client = Client(
-        transport,
-        reactor,
-        api_url=config.github.api_url,
-        graphql_url=config.github.graphql_url,
-        backoff=backoff,
-    )
-    catalog, knowledge = make_catalog(config, client, reactor)
+    house = build_house(config, reactor, backoff)
     service = MultiService()
-    _Rooms(knowledge, pool).setServiceParent(service)
-    site = make_site(catalog, proxies=config.downloads.mode == "proxy")
+    _Rooms(house).setServiceParent(service)
     for endpoint in endpoints:
-        Listener(endpoint, site).setServiceParent(service)
+        Listener(endpoint, house.site).setServiceParent(service)
     return service
-
-
-def make_catalog(config: Config, client: Client, reactor: Any) -> tuple[Catalog, Knowledge]:
-    """The catalog of a configuration, and what it knows, which is to be opened and closed with it."""
-    hasher = TokenHasher()
-    store = Store(_store_file(config.cache.directory), reactor)
-    lookups = Lookups(client.assets, hasher, reactor)
-    knowledge = Knowledge(
-        store,
-        lookups,
-        Wheels(client, lookups, store),
-        Hashes(client, lookups, store, up_to=config.metadata.hash_up_to),
-        Successors(client.listing, store),
-        Shown(hasher, reactor.seconds),
-    )
-    mapping = Mapping(Rule(rule.patt, rule.repl) for rule in config.github.replace)
-    owners = [Owner(owner.lower()) for owner in config.github.owners]
-    refused = RefusedTokens(hasher, reactor.seconds)
-    return Catalog(client, mapping, refused, lookups, knowledge, owners), knowledge
-
-
-def _store_file(directory: str | None) -> Path | None:
-    """Where facts are kept: the folder that systemd gives or the platform's own, unless there is another or none."""
-    if directory is None:
-        directory = os.environ.get("CACHE_DIRECTORY") or user_cache_dir("pypihub", appauthor=False)
-    return Path(directory) / "facts.sqlite" if directory else None
 
 
 def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
@@ -182,21 +131,16 @@ class Listener(Service):
 class _Rooms(Service):
     """Opens the store at the start (not before twistd has forked); ends the background and the connections."""
 
-    def __init__(self, knowledge: Knowledge, pool: HTTPConnectionPool) -> None:
-        self._knowledge = knowledge
-        self._pool = pool
+    def __init__(self, house: House) -> None:
+        self._house = house
 
     def startService(self) -> None:
         super().startService()
-        Deferred.fromCoroutine(self._knowledge.open())
+        Deferred.fromCoroutine(self._house.open())
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        return Deferred.fromCoroutine(self._end())
-
-    async def _end(self) -> None:
-        await self._knowledge.close()
-        await self._pool.closeCachedConnections()
+        return Deferred.fromCoroutine(self._house.close())
 
 
 def _readable(address: IAddress) -> str:

@@ -101,6 +101,16 @@ def _media_ranges(accept: str) -> Iterator[tuple[str, float]]:
             yield name, float(qualities[0])
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tells whether an Accept-Encoding header (RFC 9110, 12.5.3) names gzip, or everything, as acceptable."""
+    quality: dict[str, float] = {}
+    for entry in accept_encoding.lower().split(","):
+        name, _, parameter = (part.strip() for part in entry.partition(";"))
+        value = parameter.removeprefix("q=").strip() if parameter.startswith("q=") else "1"
+        quality[name] = float(value) if _QUALITY.fullmatch(value) else 0.0
+    return quality.get("gzip", quality.get("*", 0.0)) > 0
+
+
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from klein import Klein
@@ -14,16 +15,20 @@ from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
 from pypihub.github.credentials import Credentials
 from pypihub.index.names import normalize_project
-from pypihub.index.negotiate import Format, choose_format
-from pypihub.index.simple import project_page, root_page
+from pypihub.index.negotiate import Format, accepts_gzip, choose_format
+from pypihub.index.simple import root_page
 from pypihub.web.auth import read_credentials
+from pypihub.web.front import Front
+from pypihub.web.pages import Pages
+from pypihub.web.ready import Encoding
 from pypihub.web.responses import (
     canonical_redirect,
-    redirect,
+    file_redirect,
     send_failure,
     send_file_head,
     send_metadata,
     send_page,
+    send_ready,
     send_text,
 )
 from pypihub.web.streams import send_download
@@ -35,14 +40,22 @@ METADATA = ".metadata"
 
 
 class App:
-    """The index over HTTP, for one catalog. `proxies` sends files' bytes in place of redirects."""
+    """The index over HTTP, for one catalog; the front is told what may be answered again.
+
+    `seconds` is the reactor's clock. `proxies` sends files' bytes in place of redirects.
+    """
 
     app = Klein()
     app.url_map.strict_slashes = False  # Klein's own redirect would name this host and port
     app.url_map.merge_slashes = False
 
-    def __init__(self, catalog: Catalog, *, proxies: bool) -> None:
+    def __init__(
+        self, catalog: Catalog, pages: Pages, front: Front, seconds: Callable[[], float], *, proxies: bool
+    ) -> None:
         self._catalog = catalog
+        self._pages = pages
+        self._front = front
+        self._seconds = seconds
         self._proxies = proxies
 
     @app.route("/", methods=["GET"])
@@ -71,7 +84,11 @@ class App:
         if name != project or not slash:
             return canonical_redirect(request, f"{'../' if slash else ''}{name}/")
         form = _format(request)
-        return send_page(request, project_page(await self._catalog.project(credentials, name), form))
+        encoding: Encoding = "gzip" if accepts_gzip(_header(request, "accept-encoding")) else "identity"
+        fresh = "no-cache" in _header(request, "cache-control").lower()
+        key, ready, snapshot = await self._pages.page(credentials, name, form, encoding, fresh=fresh)
+        self._front.remember(request, credentials.token, key)
+        return send_ready(request, ready, age=snapshot.age(self._seconds()))
 
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
@@ -86,8 +103,10 @@ class App:
         if self._proxies:
             download = await self._catalog.download(credentials, asset_id, filename, _wanted(request))
             return await send_download(request, download)
-        url = await self._catalog.download_url(credentials, asset_id, filename)
-        return redirect(request, url.reveal())
+        url, until = await self._catalog.download_url(credentials, asset_id, filename)
+        ready = file_redirect(url.reveal(), until)
+        self._front.remember(request, credentials.token, ready)
+        return send_ready(request, ready)
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
     def failed(self, request: Request, failure: Failure) -> Any:
@@ -100,6 +119,11 @@ def _credentials(request: Request, owner: str | None) -> Credentials:
     return read_credentials(values[0], owner)
 
 
+def _header(request: Request, name: str) -> str:
+    """All values of a header, as the list that they are (RFC 9110, 5.3)."""
+    return b",".join(request.requestHeaders.getRawHeaders(name.encode(), [])).decode("latin-1")
+
+
 def _wanted(request: Request) -> dict[str, str]:
     """Which part of a file is wanted; a header that could not be sent on is left out."""
     found = {name: request.requestHeaders.getRawHeaders(name, [b""])[-1] for name in (b"range", b"if-range")}
@@ -107,6 +131,5 @@ def _wanted(request: Request) -> dict[str, str]:
 
 
 def _format(request: Request) -> Format:
-    accept = b",".join(request.requestHeaders.getRawHeaders(b"accept", []))
     wanted = request.args.get(b"format", [None])[0]
-    return choose_format(accept.decode("latin-1"), wanted.decode("latin-1") if wanted is not None else None)
+    return choose_format(_header(request, "accept"), wanted.decode("latin-1") if wanted is not None else None)

@@ -28,6 +28,7 @@ from pypihub.errors import (
 )
 from pypihub.index.negotiate import matches_etag
 from pypihub.index.simple import Page
+from pypihub.web.ready import PRIVATE, Ready, ready_redirect
 
 _log = Logger("pypihub")
 
@@ -50,7 +51,6 @@ _STATUS = (
     (UpstreamError, 502),
 )
 _CHALLENGE = 'Basic realm="PyPIHub"'
-_PRIVATE = "private, max-age=0, must-revalidate"
 _LONGEST_WAIT = 5
 """Seconds of Retry-After that a client is told at most: pip sleeps for as long without a word."""
 _NO_REASON = re.compile(rb"[^\x20-\x7e]+")
@@ -60,13 +60,29 @@ _LONGEST_REASON = 400
 def send_page(request: Request, page: Page) -> bytes:
     """A page, or 304 where the client has it already."""
     request.setHeader("ETag", page.etag)
-    request.setHeader("Cache-Control", _PRIVATE)
+    request.setHeader("Cache-Control", PRIVATE)
     request.setHeader("Vary", "Accept")
     known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
     if known and matches_etag(known.decode("latin-1"), page.etag):
         request.setResponseCode(304)
         return b""
     return send_body(request, page.body, page.content_type)
+
+
+def send_ready(request: Request, ready: Ready, age: float | None = None) -> bytes:
+    """What is ready, or 304 where the client has it already; `age` tells how old a stale page is, in seconds."""
+    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
+    is_known = bool(known and ready.etag) and matches_etag(known.decode("latin-1"), ready.etag)
+    for name, value in ready.headers if not is_known else ready.validators:
+        request.setHeader(name, value)
+    if age is not None:
+        request.setHeader("Age", str(int(age)))
+        request.setHeader("Warning", '110 - "Response is Stale"')
+    if is_known:
+        request.setResponseCode(304)
+        return b""
+    request.setResponseCode(ready.code)
+    return ready.body
 
 
 def send_body(request: Request, body: bytes, content_type: str) -> bytes:
@@ -93,23 +109,31 @@ def send_file_head(request: Request, size: int) -> bytes:
 
 def send_metadata(request: Request, content: bytes) -> bytes:
     """A wheel's METADATA, as it is in the wheel."""
-    request.setHeader("Cache-Control", _PRIVATE)
+    request.setHeader("Cache-Control", PRIVATE)
     return send_body(request, content, "application/octet-stream")
 
 
-def redirect(request: Request, location: str, *, code: int = 302, cache: str = "no-store") -> bytes:
-    """A redirect; `location` is ASCII, relative to the request's URL or absolute."""
-    request.setResponseCode(code)
-    request.setHeader("Location", location)
-    request.setHeader("Cache-Control", cache)
-    return send_text(request, "The file is there." if code == 302 else "The canonical URL is there.")
+def file_redirect(location: str, until: float) -> Ready:
+    """A redirect to a file's bytes; `location` is ASCII, and serves up to the moment `until`."""
+    body = b"The file is there.\n"
+    headers = [
+        ("Location", location),
+        ("Cache-Control", "no-store"),
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return ready_redirect(headers, body, until)
 
 
 def canonical_redirect(request: Request, location: str) -> bytes:
     """To the URL's canonical spelling, its query kept."""
     _, mark, query = request.uri.partition(b"?")
     safe = re.sub(rb"[^\x21-\x7e]", b"", query).decode()
-    return redirect(request, location + (f"?{safe}" if mark else ""), code=301, cache=_PRIVATE)
+    request.setResponseCode(301)
+    request.setHeader("Location", location + (f"?{safe}" if mark else ""))
+    request.setHeader("Cache-Control", PRIVATE)
+    return send_text(request, "The canonical URL is there.")
 
 
 def send_failure(request: Request, failure: Failure) -> bytes:

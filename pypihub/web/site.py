@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
-from twisted.logger import Logger
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
-from pypihub.catalog.catalog import Catalog
-from pypihub.web.app import App
+from pypihub.web.access import AccessLog
+from pypihub.web.front import Front
 from pypihub.web.responses import NOTHING_HERE, send_error
-
-_access = Logger("pypihub.access")
 
 
 class Entrance(Resource):
@@ -42,42 +39,34 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
+class HubRequest(Request):
+    """A request that the front may answer before the routes are asked."""
+
+    def process(self) -> None:
+        """Called by Twisted when the request is there."""
+        site = self.channel.site  # type: ignore[attr-defined]  # Twisted sets it
+        if not (isinstance(site, HubSite) and site.front.answer(self)):
+            super().process()
+
+
 class HubSite(Site):
-    """A Site with one access log line for each request: no query, no header but the client's name."""
+    """The index on a port. Without an access log nothing is logged of a request."""
 
     noisy = False
 
+    def __init__(self, routes: IResource, front: Front, access: AccessLog | None) -> None:
+        super().__init__(Entrance(routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
+        self.displayTracebacks = False
+        self.front = front
+        self._access = access
+
     def log(self, request: HTTPRequest) -> None:
         """Called by Twisted when a request is finished."""
-        path = request.path if request.path.startswith(b"/") else b"-"
-        _access.info(
-            '{client} "{method} {path}" {code} {size} "{agent}"',
-            client=_client(request),
-            method=_printable(request.method),
-            path=_printable(path),
-            code=request.code,
-            size=request.sentLength,
-            agent=_printable(request.requestHeaders.getRawHeaders(b"user-agent", [b"-"])[0].split(b" ")[0]),
-        )
+        if self._access is not None:
+            self._access.note(request)
 
-
-def make_site(catalog: Catalog, *, proxies: bool = False) -> Site:
-    """The site that serves the catalog; `proxies` as for `App`."""
-    site = HubSite(Entrance(App(catalog, proxies=proxies).app.resource()), timeout=60, parsePOSTFormSubmission=False)
-    site.displayTracebacks = False
-    return site
-
-
-def _client(request: HTTPRequest) -> str:
-    address = request.getClientAddress()
-    return getattr(address, "host", None) or "-"
-
-
-# Somebody's token in the wrong place, such as the owner's.
-_TOKEN = re.compile(rb"(gh[pousr]_|github_pat_)[A-Za-z0-9_]+")
-
-
-def _printable(value: bytes) -> str:
-    """The bytes as one word that cannot break a log line, without what looks like a token."""
-    value = _TOKEN.sub(rb"\1...", value)
-    return value[:500].decode("latin-1").encode("unicode_escape").decode().replace('"', "%22")
+    def stopFactory(self) -> Any:
+        """Called by Twisted when the port is closed."""
+        if self._access is not None:
+            self._access.flush()
+        return super().stopFactory()

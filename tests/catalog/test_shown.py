@@ -1,60 +1,49 @@
-"""What a page showed is known for a moment, to the caller whose page it was."""
+"""What a caller's pages showed is known to that caller, and to nobody else."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from packaging.version import Version
-from twisted.internet.task import Clock
 
-from pypihub.catalog.shown import Shown
+from pypihub.catalog.shown import MOST_OF_A_PAGE, Shown
 from pypihub.catalog.tokens import TokenHasher
 from pypihub.github.credentials import Credentials, Token
 from pypihub.index.model import File
-from pypihub.index.names import Owner
+from pypihub.index.names import Owner, Repository
 
-NAME = "demo-1.0.tar.gz"
-
-
-def caller(token: str = "ghp_mine", owner: str = "octo") -> Credentials:
-    """Who asks."""
-    return Credentials(Owner(owner), Token(token))
+OCTO = Credentials(Owner("octo"), Token("ghp_one"))
+DEMO = Repository(Owner("octo"), "demo")
 
 
-def file(asset_id: str, size: int = 20) -> File:
-    """A file on a page."""
-    return File(NAME, Version("1.0"), asset_id, size, None, datetime(2025, 7, 1, tzinfo=UTC))
+def file(number: int) -> File:
+    return File(f"demo-{number}.tar.gz", Version(str(number)), f"RA_{number}", number, None, datetime.now(UTC))
 
 
-def test_a_file_on_the_caller_s_page_is_known_by_its_id_and_name() -> None:
-    shown = Shown(TokenHasher(), Clock().seconds)
-    shown.note(caller(), [file("RA_one", 20), file("RA_two", 30)])
-    assert [shown.size(caller(), one, NAME) for one in ("RA_one", "RA_two", "RA_three")] == [20, 30, None]
-    assert shown.size(caller(), "RA_one", "other-1.0.tar.gz") is None
+def shown_size(shown: Shown, credentials: Credentials, number: int, filename: str | None = None) -> int | None:
+    found = shown.find(credentials, f"RA_{number}", filename or f"demo-{number}.tar.gz")
+    return found.size if found else None
 
 
-def test_another_token_or_owner_was_shown_nothing() -> None:
-    shown = Shown(TokenHasher(), Clock().seconds)
-    shown.note(caller(), [file("RA_one")])
-    assert shown.size(caller(token="ghp_other"), "RA_one", NAME) is None
-    assert shown.size(caller(owner="other"), "RA_one", NAME) is None
+def test_a_file_is_known_to_the_caller_it_was_shown_to() -> None:
+    shown = Shown(TokenHasher())
+    shown.note(OCTO, [file(1), file(2)], DEMO, 7)
+    found = shown.find(OCTO, "RA_1", "demo-1.tar.gz")
+    assert found is not None
+    assert (found.size, found.repository, found.serial) == (1, DEMO, 7)
+    assert shown_size(shown, Credentials(OCTO.owner, Token("ghp_two")), 1) is None
+    assert shown_size(shown, Credentials(Owner("other"), OCTO.token), 1) is None
+    assert shown_size(shown, OCTO, 1, "another.tar.gz") is None
 
 
-def test_a_page_is_forgotten_when_its_time_is_over_unless_it_is_shown_again() -> None:
-    clock = Clock()
-    shown = Shown(TokenHasher(), clock.seconds, lifetime=30)
-    shown.note(caller(), [file("RA_one")])
-    clock.advance(29)
-    assert shown.size(caller(), "RA_one", NAME) == 20
-    shown.note(caller(), [file("RA_one")])
-    clock.advance(29)
-    assert shown.size(caller(), "RA_one", NAME) == 20
-    clock.advance(1)
-    assert shown.size(caller(), "RA_one", NAME) is None
+def test_a_huge_page_is_not_remembered() -> None:
+    shown = Shown(TokenHasher())
+    shown.note(OCTO, [file(number) for number in range(MOST_OF_A_PAGE + 1)], DEMO, 1)
+    assert shown_size(shown, OCTO, 1) is None
 
 
-def test_what_was_shown_longest_ago_makes_room() -> None:
-    shown = Shown(TokenHasher(), Clock().seconds, size=2)
-    for one in ("RA_one", "RA_two", "RA_one", "RA_three"):
-        shown.note(caller(), [file(one)])
-    assert [shown.size(caller(), one, NAME) for one in ("RA_one", "RA_two", "RA_three")] == [20, None, 20]
+def test_what_was_shown_first_gives_way() -> None:
+    shown = Shown(TokenHasher(), count=2)
+    shown.note(OCTO, [file(1), file(2)], DEMO, 1)
+    shown.note(OCTO, [file(1), file(3)], DEMO, 2)
+    assert [shown_size(shown, OCTO, number) for number in (1, 2, 3)] == [1, None, 3]

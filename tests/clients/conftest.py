@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -139,8 +140,9 @@ def answered() -> Iterator[list[tuple[str, str, int]]]:
     seen: list[tuple[str, str, int]] = []
 
     def observe(event: LogEvent) -> None:
-        if "agent" in event:
-            seen.append((event["method"], event["path"], event["code"]))
+        if event.get("log_namespace") == "pypihub.access":
+            requests = re.findall(r'^\S+ "(\S+) (\S+)" ([0-9]+) ', event["text"], re.MULTILINE)
+            seen.extend((method, path, int(code)) for method, path, code in requests)
 
     globalLogPublisher.addObserver(observe)
     yield seen

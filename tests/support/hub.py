@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Cache, Config, Downloads, GitHub, Pattern, Replace, Server
+from pypihub.config import Cache, Config, Downloads, GitHub, Pattern, Replace, Seconds, Server
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -64,8 +64,8 @@ class Hub:
         wanted = dict(headers or {})
         if user is not None:
             wanted["Authorization"] = basic(user, self.token if token is None else token)
-        client = treq.client.HTTPClient(Agent(self.reactor))
-        response = await client.request(method, self.url + path, headers=wanted, allow_redirects=False, unbuffered=True)
+        sent = Headers({name: [value] for name, value in wanted.items()})
+        response = await Agent(self.reactor).request(method.encode(), (self.url + path).encode(), sent)
         body = await treq.content(response)
         if isinstance(response.length, int) and not response.headers.hasHeader("Content-Length"):
             response.headers.setRawHeaders("Content-Length", [str(response.length)])  # Twisted keeps it to itself
@@ -95,19 +95,21 @@ def basic(user: str, password: str) -> str:
 async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
-    `owners`, `timeout`, `replace` (pairs), `mode` (of downloads) and `cache` (a folder; memory without one) go into
-    its configuration, the rest to the Sandbox.
+    `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `cache` (a folder; memory without one), `ttl` and
+    `stale` (of the cache, in seconds; without them every page is asked for anew) go into its configuration, the rest to
+    the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
+    ttl, stale = options.pop("ttl", 0.001), options.pop("stale", 0.001)
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
     hub = Hub(reactor, sandbox, world, world.add_token("octo"))
     config = Config(
-        cache=Cache(directory=cache),
+        cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         server=Server(endpoint="tcp:0:interface=127.0.0.1"),
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),

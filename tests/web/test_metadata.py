@@ -463,7 +463,8 @@ async def test_a_file_that_another_owner_has_now_is_not_found(hub: Hub) -> None:
 
 
 @ensureDeferred
-async def test_head_of_a_file_on_the_caller_s_page_asks_nobody(hub: Hub) -> None:
+async def test_head_of_a_file_on_the_caller_s_page_asks_nobody(make_hub: Callable[..., Any]) -> None:
+    hub = await make_hub(ttl=30)
     asset = release_of(hub, readers=["friend"]).add_asset(*sample_sdist("demo", "1.0"))
     friend = hub.world.add_token("friend")
     await files(hub)

@@ -1,0 +1,108 @@
+"""The rooms put together as a configuration wants them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_dir
+from twisted.logger import Logger
+from twisted.web.client import HTTPConnectionPool
+from twisted.web.server import Site
+
+from pypihub.catalog.catalog import Catalog
+from pypihub.catalog.hashes import Hashes
+from pypihub.catalog.knowledge import Knowledge
+from pypihub.catalog.listings import Listings
+from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.memory import Memory
+from pypihub.catalog.shown import Shown
+from pypihub.catalog.store import Store
+from pypihub.catalog.successors import Successors
+from pypihub.catalog.tokens import RefusedTokens, TokenHasher
+from pypihub.catalog.wheels import Wheels
+from pypihub.config import Config
+from pypihub.github.client import Client
+from pypihub.github.transport import Transport, pooled_agent
+from pypihub.index.mapping import Mapping, Rule
+from pypihub.index.names import Owner
+from pypihub.web.access import AccessLog
+from pypihub.web.app import App
+from pypihub.web.front import Front
+from pypihub.web.pages import Pages
+from pypihub.web.site import HubSite
+
+_access = Logger("pypihub.access")
+
+
+@dataclass(frozen=True)
+class House:
+    """All that runs, between `open` and `close`; `site` is what the world sees of it."""
+
+    site: Site
+    knowledge: Knowledge
+    listings: Listings
+    pages: Pages
+    pool: HTTPConnectionPool
+
+    async def open(self) -> None:
+        """Opens the store."""
+        await self.knowledge.open()
+
+    async def close(self) -> None:
+        """Ends what is under way, and the connections to GitHub; closes the store."""
+        self.listings.stop()
+        self.pages.stop()
+        await self.knowledge.close()
+        await self.pool.closeCachedConnections()
+
+
+def build_house(config: Config, reactor: Any, backoff: Sequence[float]) -> House:
+    """The house of a configuration; nothing is asked or opened yet. `backoff` as for `Client`."""
+    agent, pool = pooled_agent(reactor, config.github.timeout)
+    github = config.github
+    client = Client(
+        Transport(agent, reactor, github.timeout),
+        reactor,
+        api_url=github.api_url,
+        graphql_url=github.graphql_url,
+        backoff=backoff,
+    )
+    hasher = TokenHasher()
+    memory: Memory[object, object] = Memory(config.cache.memory)
+    knowledge = _knowledge(config, client, hasher, reactor)
+    listings = Listings(
+        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, note=knowledge.note
+    )
+    mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+    owners = [Owner(owner.lower()) for owner in github.owners]
+    refused = RefusedTokens(hasher, reactor.seconds)
+    catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
+    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
+    front = Front(memory, hasher, refused, reactor.seconds)
+    app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    access = AccessLog(_log_access, reactor) if config.log.access else None
+    return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
+
+
+def _knowledge(config: Config, client: Client, hasher: TokenHasher, reactor: Any) -> Knowledge:
+    store = Store(_store_file(config.cache.directory), reactor)
+    lookups = Lookups(client.assets, hasher, reactor)
+    wheels = Wheels(client, lookups, store)
+    hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
+    return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher))
+
+
+def _store_file(directory: str | None) -> Path | None:
+    """Where facts are kept: the folder that systemd gives or the platform's own, unless there is another or none."""
+    if directory is None:
+        directory = os.environ.get("CACHE_DIRECTORY") or user_cache_dir("pypihub", appauthor=False)
+    return Path(directory) / "facts.sqlite" if directory else None
+
+
+def _log_access(lines: list[str]) -> None:
+    """One event for many requests: an event costs as much as an answer."""
+    _access.info("{text}", text="\n".join(lines))

@@ -1,0 +1,109 @@
+"""The front: answers again what was answered a moment ago to the same request, without looking at it any closer.
+
+Two requests are the same where URL, credentials, Accept and Accept-Encoding are, to the letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.server import Request
+
+from pypihub.catalog.memory import Memory
+from pypihub.catalog.tokens import RefusedTokens, TokenHash, TokenHasher
+from pypihub.github.credentials import Token
+from pypihub.index.negotiate import matches_etag
+from pypihub.web.pages import PageKey
+from pypihub.web.ready import Ready
+
+MOST_KNOWN = 50_000
+"""Requests that are remembered; each takes about 300 bytes."""
+
+
+@dataclass(slots=True)
+class _Today:
+    """The Date header, which is the same for a second."""
+
+    second: int = 0
+    line: bytes = b""
+
+    def at(self, now: float) -> bytes:
+        if int(now) != self.second:
+            self.second = int(now)
+            self.line = b"Date: " + datetimeToString(now) + b"\r\n\r\n"
+        return self.line
+
+
+class Front:
+    """Remembers which request leads to which answer. The answers of pages live in `memory`.
+
+    A request with a token that GitHub refused meanwhile is left to the routes.
+    """
+
+    def __init__(
+        self, memory: Memory[object, object], hasher: TokenHasher, refused: RefusedTokens, seconds: Callable[[], float]
+    ) -> None:
+        self._memory = memory
+        self._hasher = hasher
+        self._refused = refused
+        self._seconds = seconds
+        self._secret = secrets.token_bytes(32)
+        self._known: OrderedDict[bytes, tuple[TokenHash, PageKey | Ready]] = OrderedDict()
+        self._date = _Today()
+
+    def answer(self, request: Request) -> bool:
+        """Answers the request if it can; tells whether it did."""
+        who, known = self._known.get(_digest(request, self._secret), (None, None))
+        if who is None or who in self._refused:
+            return False
+        ready = self._memory.get(known) if isinstance(known, PageKey) else known
+        now = self._seconds()
+        if not isinstance(ready, Ready) or not ready.is_good(now):
+            return False
+        self._send(request, ready, now)
+        return True
+
+    def remember(self, request: Request, token: Token, known: PageKey | Ready) -> None:
+        """The request, which came with this token, leads to this answer as long as that is good."""
+        digest = _digest(request, self._secret)
+        if digest:
+            self._known[digest] = self._hasher(token), known
+            self._known.move_to_end(digest)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+
+    def _send(self, request: Request, ready: Ready, now: float) -> None:
+        asked = request.requestHeaders.getRawHeaders(b"if-none-match")
+        channel = request.channel
+        request.startedWriting = 1  # finish() would write a head of its own
+        if asked and ready.etag and matches_etag(b",".join(asked).decode("latin-1"), ready.etag):
+            request.code = 304
+            channel.write(ready.unchanged + self._date.at(now))
+        else:
+            request.code = ready.code
+            request.sentLength = len(ready.body)
+            channel.writeSequence((ready.head, self._date.at(now), ready.body))
+        request.finish()
+
+
+def _digest(request: Request, secret: bytes) -> bytes:
+    """Stands for all in the request that decides about the answer; empty for one that the front leaves alone."""
+    channel = request.channel
+    is_plain = request.method == b"GET" and request.clientproto == b"HTTP/1.1" and type(channel) is HTTPChannel
+    if not is_plain or not channel.persistent:
+        return b""
+    headers = request.requestHeaders
+    parts = [request.uri]
+    for name in (b"authorization", b"accept", b"accept-encoding"):
+        values = headers.getRawHeaders(name, (b"",))
+        if len(values) != 1:
+            return b""
+        parts.append(values[0])
+    if b"no-cache" in b",".join(headers.getRawHeaders(b"cache-control", ())):
+        return b""
+    return hashlib.blake2b(b"\n".join(parts), key=secret, digest_size=16).digest()
