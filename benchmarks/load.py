@@ -28,8 +28,10 @@ class Server(ProcessProtocol):
         self._process = reactor.spawnProcess(self, sys.executable, [sys.executable, *command], os.environ)
 
     def outReceived(self, data: bytes) -> None:
+        if self._ready.called:
+            return  # the access log
         self._out += data.decode()
-        if not self._ready.called and "listens on 127.0.0.1:" in self._out and self._out.endswith("\n"):
+        if "listens on 127.0.0.1:" in self._out and self._out.endswith("\n"):
             self._ready.callback(int(self._out.split("listens on 127.0.0.1:")[1].split()[0]))
 
     def errReceived(self, data: bytes) -> None:
@@ -94,6 +96,31 @@ class _Requests(Protocol):
         else:
             self.transport.loseConnection()
             self.done.callback(None)
+
+
+class _Exchange(Protocol):
+    """Sends a request and collects its answer, up to the end of the connection."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._answer = b""
+        self.done: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._answer += data
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.done.callback(self._answer)
+
+
+async def exchange(reactor: Any, port: int, request: bytes) -> bytes:
+    """The answer to a request, as it came over the wire."""
+    protocol = _Exchange(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), protocol)
+    return await protocol.done
 
 
 @dataclass(frozen=True)

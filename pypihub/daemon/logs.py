@@ -15,6 +15,7 @@ from twisted.logger import (
 )
 
 ACCESS = "pypihub.access"
+_HERE = "\0"
 
 
 def log_to(stream: IO[str]) -> None:
@@ -29,5 +30,5 @@ def _lines(event: LogEvent) -> str | None:
     """The event's text; the requests of an event of the access log have a line each."""
     if event.get("log_namespace") != ACCESS:
         return formatEventAsClassicLogText(event)
-    lines = event["text"].split("\n")
-    return "".join(formatEventAsClassicLogText({**event, "text": line}) or "" for line in lines)
+    before, _, after = (formatEventAsClassicLogText({**event, "text": _HERE}) or _HERE).partition(_HERE)
+    return before + event["text"].replace("\n", after + before) + after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.web.http import Request
@@ -13,10 +14,10 @@ DELAY = 0.5
 MOST_LINES = 100
 """Lines that are written at once."""
 
+_MOST_WORDS = 2000
 _LONGEST = 500  # characters of a word
 # Somebody's token in the wrong place, such as the owner's.
 _TOKEN = re.compile(rb"(gh[pousr]_|github_pat_)[A-Za-z0-9_]+")
-_ODD = re.compile(rb'[^\x21-\x7e]|["\\]')
 
 
 class AccessLog:
@@ -25,6 +26,7 @@ class AccessLog:
     def __init__(self, write: Callable[[list[str]], object], reactor: IReactorTime) -> None:
         self._write = write
         self._reactor = reactor
+        self._word = lru_cache(maxsize=_MOST_WORDS)(printable)  # the same few paths and clients come again and again
         self._lines: list[str] = []
         self._timer: IDelayedCall | None = None
 
@@ -33,10 +35,10 @@ class AccessLog:
         address = request.client
         host = getattr(address, "host", None) or "-"
         path = request.path if request.path.startswith(b"/") else b"-"
-        agent = request.requestHeaders.getRawHeaders(b"user-agent", (b"-",))[0].split(b" ", 1)[0]
+        agent = request.requestHeaders.getRawHeaders(b"user-agent", (b"-",))[0]
+        word = self._word
         self._lines.append(
-            f'{host} "{printable(request.method)} {printable(path)}" {request.code} {request.sentLength}'
-            f' "{printable(agent)}"'
+            f'{host} "{word(request.method)} {word(path)}" {request.code} {request.sentLength} "{word(agent)}"'
         )
         if self._timer is None:
             self._timer = self._reactor.callLater(DELAY, self.flush)
@@ -54,9 +56,7 @@ class AccessLog:
 
 
 def printable(value: bytes) -> str:
-    """The bytes as one word that cannot break a log line, without what looks like a token."""
-    if b"gh" in value or b"github" in value:
-        value = _TOKEN.sub(rb"\1...", value)
-    if len(value) <= _LONGEST and not _ODD.search(value):
-        return value.decode("ascii")
+    """The bytes up to a space, as one word that cannot break a log line, without what looks like a token."""
+    value = value.partition(b" ")[0]
+    value = _TOKEN.sub(rb"\1...", value)
     return value[:_LONGEST].decode("latin-1").encode("unicode_escape").decode().replace('"', "%22")
