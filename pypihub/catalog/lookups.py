@@ -26,8 +26,30 @@ class FindAssets(Protocol):
     def __call__(self, token: Token, ids: Sequence[str]) -> Awaitable[tuple[ReleaseAsset | PyPIHubError, ...]]: ...
 
 
-_Queue = dict[str, list[Deferred[ReleaseAsset]]]
-"""Who waits for which asset of one token. While a call is under way the next ones gather here."""
+_Waiters = dict[str, list[Deferred[ReleaseAsset]]]
+"""Who waits for which asset."""
+
+
+class _Queue:
+    """Who waits with one token: for the call that is under way, and for the next one, which gathers meanwhile."""
+
+    def __init__(self) -> None:
+        self.asked: _Waiters = {}
+        self.waiting: _Waiters = {}
+
+    def add(self, asset_id: str) -> Deferred[ReleaseAsset]:
+        """A new waiter with a Deferred of its own, so that one who hangs up takes nothing from the others."""
+        waiter: Deferred[ReleaseAsset] = Deferred(lambda left: self._leave(asset_id, left))
+        waiters = self.asked if asset_id in self.asked else self.waiting
+        waiters.setdefault(asset_id, []).append(waiter)
+        return waiter
+
+    def _leave(self, asset_id: str, waiter: Deferred[ReleaseAsset]) -> None:
+        waiters = self.waiting.get(asset_id, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self.waiting[asset_id]
 
 
 class Lookups:
@@ -73,8 +95,8 @@ class Lookups:
         """Ends what is under way and takes no more; those who wait are told."""
         self._stopped = True
         for who, worker in list(self._workers.items()):
-            waiters = [waiter for waiting in self._queues[who].values() for waiter in waiting]
-            self._queues[who].clear()
+            waiters = [waiter for waiting in self._queues[who].waiting.values() for waiter in waiting]
+            self._queues[who].waiting.clear()
             for waiter in waiters:
                 waiter.errback(StoppingError())
             worker.addErrback(_over).cancel()
@@ -84,16 +106,14 @@ class Lookups:
         self._found.pop((self._hasher(token), asset_id), None)
 
     def _join(self, token: Token, who: TokenHash, asset_id: str) -> Deferred[ReleaseAsset]:
-        """Each waiter has a Deferred of its own, so that one who hangs up takes nothing from the others."""
+        """Waits for the call that is under way where that asks for the asset, else for the next one."""
         queue = self._queues.get(who)
         if queue is None:
-            queue = self._queues[who] = {}
+            queue = self._queues[who] = _Queue()
             # Not at once: what arrives in the same turn of the reactor goes into the same call.
             turn: Deferred[None] = deferLater(self._reactor, 0)
             self._workers[who] = Deferred.fromCoroutine(self._work(token, who, queue, turn))
-        waiter: Deferred[ReleaseAsset] = Deferred(lambda left: _leave(queue, asset_id, left))
-        queue.setdefault(asset_id, []).append(waiter)
-        return waiter
+        return queue.add(asset_id)
 
     async def _work(self, token: Token, who: TokenHash, queue: _Queue, turn: Deferred[None]) -> None:
         """Asks for all that waits, a hundred at a time, until nobody waits any more."""
@@ -104,8 +124,9 @@ class Lookups:
             del self._queues[who], self._workers[who]
 
     async def _ask_for_all(self, token: Token, who: TokenHash, queue: _Queue) -> None:
-        while queue:
-            batch = {asset_id: queue.pop(asset_id) for asset_id in list(queue)[:MOST_AT_ONCE]}
+        while queue.waiting:
+            batch = {asset_id: queue.waiting.pop(asset_id) for asset_id in list(queue.waiting)[:MOST_AT_ONCE]}
+            queue.asked = batch
             answers: Sequence[ReleaseAsset | Exception]
             try:
                 answers = await self._find(token, list(batch))
@@ -113,6 +134,7 @@ class Lookups:
                 answers = [StoppingError()] * len(batch)
             except Exception as error:  # whatever it is, each waiter is told
                 answers = [error] * len(batch)
+            queue.asked = {}  # who is told of trouble now and asks again waits for another call
             for asset_id, answer in zip(batch, answers, strict=True):
                 self._tell(who, asset_id, answer, batch[asset_id])
 
@@ -131,11 +153,3 @@ class Lookups:
 
 def _over(failure: Failure) -> None:
     failure.trap(CancelledError)
-
-
-def _leave(queue: _Queue, asset_id: str, waiter: Deferred[ReleaseAsset]) -> None:
-    waiters = queue.get(asset_id, [])
-    if waiter in waiters:
-        waiters.remove(waiter)
-        if not waiters:
-            del queue[asset_id]

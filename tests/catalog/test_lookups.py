@@ -124,6 +124,31 @@ def test_two_who_ask_for_the_same_are_both_told(desk: Desk) -> None:
     assert desk.told == {"first": found("RA_one"), "second": found("RA_one")}
 
 
+def test_who_asks_for_what_is_being_asked_for_waits_for_the_same_call(desk: Desk) -> None:
+    for one in ("RA_one", "RA_two"):
+        desk.ask(one)
+    desk.turn()
+    desk.ask("RA_two", waiter="late")
+    desk.ask("RA_three")
+    desk.ask("RA_two", waiter="leaving").cancel()
+    desk.github.answer()
+    assert desk.batches == [["RA_one", "RA_two"], ["RA_three"]]
+    assert desk.told["late"] == found("RA_two")
+    desk.github.answer()
+    assert desk.told["RA_three"] == found("RA_three")
+
+
+def test_who_is_told_of_trouble_and_asks_again_waits_for_another_call(desk: Desk) -> None:
+    for one in ("RA_one", "RA_two"):
+        desk.ask(one).addCallback(lambda _, one=one: desk.ask(one, waiter=f"{one} again"))
+    desk.turn()
+    desk.github.answer(TokenRefusedError("no"))
+    desk.turn()
+    desk.github.answer()
+    assert desk.batches == [["RA_one", "RA_two"]] * 2
+    assert (desk.told["RA_one again"], desk.told["RA_two again"]) == (found("RA_one"), found("RA_two"))
+
+
 def test_two_tokens_never_share(desk: Desk) -> None:
     desk.ask("RA_one", MINE, "mine")
     desk.ask("RA_one", YOURS, "yours")
@@ -245,7 +270,8 @@ def test_stopping_tells_all_who_wait_and_leaves_no_timer(desk: Desk, turns: int)
         desk.turn()
     desk.ask("RA_two", waiter="second")
     desk.ask("RA_one", YOURS, "third")
+    desk.ask("RA_one", waiter="fourth")
     desk.lookups.stop()
-    assert sorted(desk.told) == ["first", "second", "third"]
+    assert sorted(desk.told) == ["first", "fourth", "second", "third"]
     assert all(isinstance(error, StoppingError) for error in desk.told.values())
     assert desk.clock.getDelayedCalls() == []

@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 import uv as uv_package
+from packaging.utils import parse_wheel_filename
 from support.hub import Hub
+from support.registry import TREE, download
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from pypihub.sandbox.samples import sample_wheel
+from pypihub.sandbox.fill import fill_flat
+from pypihub.sandbox.samples import sample_sdist, sample_wheel
 
 LONGEST = 60
 """Seconds after which a client is killed."""
@@ -173,4 +176,22 @@ def stocked(hub: Hub) -> Hub:
     app.add_release("v1.0").add_asset(*sample_wheel("app", "1.0", requires=["lib>=2"]))
     newer = app.add_release("v1.1", created_at=datetime(2026, 6, 1, tzinfo=UTC))
     newer.add_asset(*sample_wheel("app", "1.1", requires=["lib>=2"]))
+    return hub
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of a real tree, and all that they need."""
+    folder = tmp_path_factory.mktemp("tree")
+    download(folder, "--prefer-binary", *TREE)
+    (klein,) = folder.glob("klein-*.whl")
+    name, content = sample_sdist("klein", str(parse_wheel_filename(klein.name)[1]))
+    (folder / name).write_bytes(content)  # so that there is an sdist in every tree, whatever PyPI had
+    return folder
+
+
+@pytest.fixture
+def filled(hub: Hub, tree: Path) -> Hub:
+    """A hub whose owner octo has a private repository for each of the packages."""
+    fill_flat(hub.world, tree, "octo")
     return hub

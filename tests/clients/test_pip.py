@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from hashlib import shake_256
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +100,6 @@ async def test_pip_lists_the_versions(stocked: Hub, pip: Client, fetched: Client
     assert ended.code == 0, ended.text
     assert json.loads(ended.out) == {"name": "app", "versions": ["1.1", "1.0"], "latest": "1.1"}
     assert fetched(stocked) == []
-
-
-@ensureDeferred
-async def test_fast_deps_works_and_reads_the_metadata_beside_the_file(
-    hub: Hub, pip: Client, tmp_path: Path, answered: list[tuple[str, str, int]]
-) -> None:
-    name, content = sample_wheel("big", "1.0", extra_files={"big.bin": shake_256(b"big").digest(200_000)})
-    asset = hub.world.add_repository("octo/big").add_release("v1").add_asset(name, content)
-    ended = await pip("download", "--use-feature=fast-deps", "--dest", "files", "big", index=hub.index_url())
-    assert ended.code == 0, ended.text
-    assert ("GET", f"/asset/{asset.id}/{name}.metadata", 200) in answered
-    stored = [call for call in hub.sandbox.calls if call.where == "storage"]
-    assert {call.status for call in stored if "range" in call.headers} == {206}
-    assert (tmp_path / "files" / name).read_bytes() == content
 
 
 @ensureDeferred

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from pytest_twisted import ensureDeferred
 from support.hub import Hub
+from support.registry import TREE
 
-from pypihub.sandbox.fill import fill_flat
-from pypihub.sandbox.samples import sample_sdist
-
-WANTED = ("klein", "treq", "twisted[tls]")
 SCRIPT = """
 import klein, treq, twisted, twisted.internet.ssl
 from importlib.metadata import distributions
 print(*(distribution.name for distribution in distributions()))
 """
-_NO_CONNECTION = re.compile(r"^.*(?:NewConnection|NameResolution|ConnectTimeout|Proxy)Error.*$", re.MULTILINE)
-_SOME_FILE = re.compile(r"^ +(?:Downloading|Using cached) ", re.MULTILINE)
-
-
-@pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wanted packages and all that they need, from PyPI as this machine's own pip is configured to reach it.
-
-    Only a registry that cannot be reached at all is a reason to skip.
-    """
-    folder = tmp_path_factory.mktemp("tree")
-    command = [sys.executable, "-m", "pip", "download", "--prefer-binary", "--dest", str(folder), *WANTED]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    lost = _NO_CONNECTION.search(ended.stderr)
-    if ended.returncode and lost and not _SOME_FILE.search(ended.stdout):
-        pytest.skip(f"the package registry cannot be reached: {lost[0]}")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    (klein,) = folder.glob("klein-*.whl")
-    name, content = sample_sdist("klein", str(parse_wheel_filename(klein.name)[1]))
-    (folder / name).write_bytes(content)  # so that there is an sdist in every tree, whatever PyPI had
-    return folder
-
-
-@pytest.fixture
-def filled(hub: Hub, tree: Path) -> Hub:
-    """A hub whose owner octo has a private repository for each of the packages."""
-    fill_flat(hub.world, tree, "octo")
-    return hub
 
 
 def fetched_projects(hub: Hub) -> set[str]:
@@ -83,7 +49,7 @@ async def test_pip_installs_a_real_tree_from_the_hub_alone(
     filled: Hub, run: Callable[..., Any], pip: Callable[..., Any], tmp_path: Path
 ) -> None:
     python = await bare_venv(run, tmp_path / "venv")
-    ended = await pip("--python", python, "install", *WANTED, index=filled.index_url())
+    ended = await pip("--python", python, "install", *TREE, index=filled.index_url())
     assert ended.code == 0, ended.text
     await check(filled, python, run)
 
@@ -93,6 +59,6 @@ async def test_uv_installs_a_real_tree_from_the_hub_alone(
     filled: Hub, run: Callable[..., Any], uv: Callable[..., Any], tmp_path: Path
 ) -> None:
     python = await bare_venv(run, tmp_path / "venv")
-    ended = await uv("pip", "install", "--python", python, *WANTED, index=filled.index_url())
+    ended = await uv("pip", "install", "--python", python, *TREE, index=filled.index_url())
     assert ended.code == 0, ended.text
     await check(filled, python, run)

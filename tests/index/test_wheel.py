@@ -1,4 +1,4 @@
-"""METADATA out of a wheel by byte ranges: generated, hostile and real wheels, and how little is asked for."""
+"""METADATA out of a wheel by byte ranges: generated and hostile wheels, and how little is asked for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import io
 import os
 import re
 import struct
-import subprocess
-import sys
 import time
 import tracemalloc
 import warnings
@@ -16,40 +14,21 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.ranged import NAME, TAIL, by_zipfile, read
 
-from pypihub.index.wheel import Metadata, Span, UnreadableWheelError, read_metadata
+from pypihub.index.wheel import Span, UnreadableWheelError, read_metadata
 
-NAME = "my_pkg-1.0-py3-none-any.whl"
 PATH = "my_pkg-1.0.dist-info/METADATA"
 TEXT = b"Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\nRequires-Python: >=3.9\n\n# My package\n"
-TAIL = 64 * 1024
 CENTRAL, LOCAL, END, END64 = b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6"
 FILE = ("my_pkg/__init__.py", b"x = 1\n")
 LARGE = ("my_pkg/data.bin", bytes(100_000))
 MANY = [(f"my_pkg/module_{number:04}.py", b"") for number in range(1000)]  # a directory of some 70 KB
 MANY_MORE = [(f"{number}.py", b"") for number in range(65_536)]  # more than 16 bits can count
-
-
-def read(wheel: bytes, name: str = NAME, asked: list[Span] | None = None) -> tuple[Metadata, list[Span]]:
-    """The METADATA of a wheel, and what was asked for: never twice, outside the wheel, or in more than three turns."""
-    spans = [] if asked is None else asked
-    reader = read_metadata(name, len(wheel))
-    data: bytes | None = None
-    while True:
-        try:
-            span = next(reader) if data is None else reader.send(data)
-        except StopIteration as stop:
-            return stop.value, spans
-        assert 0 <= span.start < span.end <= len(wheel)
-        assert all(span.end <= other.start or other.end <= span.start for other in spans)
-        spans.append(span)
-        assert len(spans) <= 3
-        data = wheel[span.start : span.end]
 
 
 def refusal(wheel: bytes, name: str = NAME) -> str:
@@ -58,16 +37,6 @@ def refusal(wheel: bytes, name: str = NAME) -> str:
         read(wheel, name)
     assert caught.value.message == str(caught.value)
     return caught.value.message
-
-
-def by_zipfile(wheel: bytes) -> bytes | None:
-    """What the standard library reads; None where it cannot, or where METADATA is not there once."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-            (found,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-            return archive.read(found)
-    except Exception:
-        return None
 
 
 class Stream:
@@ -459,18 +428,19 @@ REFUSED_COSTLY: dict[str, Callable[[], bytes]] = {
 
 
 def cpu_seconds(wheel: bytes, *, is_refused: bool) -> float:
-    """What it costs to read or to refuse a wheel."""
-    begin = time.process_time()
+    """What it costs to read or to refuse a wheel, in this thread alone."""
+    begin = time.thread_time()
     with pytest.raises(UnreadableWheelError) if is_refused else nullcontext():
         read(wheel)
-    return time.process_time() - begin
+    return time.thread_time() - begin
 
 
 @pytest.mark.parametrize("make", [*COSTLY.values(), *REFUSED_COSTLY.values()], ids=[*COSTLY, *REFUSED_COSTLY])
 def test_the_worst_wheels_cost_a_second_and_32_megabytes(make: Callable[[], bytes]) -> None:
     wheel = make()
-    tries = [cpu_seconds(wheel, is_refused=make in REFUSED_COSTLY.values()) for _ in range(2)]
-    assert min(tries) < 1  # the better of two: machines that run tests are busy
+    is_refused = make in REFUSED_COSTLY.values()
+    # The bound is about the code: neighbours on the same machine can make a try slower, and nothing makes it faster.
+    assert any(cpu_seconds(wheel, is_refused=is_refused) < 1 for _ in range(5))
     asked: list[Span] = []
     tracemalloc.start()
     with suppress(UnreadableWheelError):
@@ -533,37 +503,3 @@ def test_no_archive_is_read_in_another_way_than_installers_do(wheel: bytes) -> N
     else:
         assert metadata.content == by_zipfile(wheel)
     assert time.process_time() - begin < 1
-
-
-_NO_CONNECTION = re.compile(r"^.*(?:NewConnection|NameResolution|ConnectTimeout|Proxy)Error.*$", re.MULTILINE)
-_SOME_FILE = re.compile(r"^ *(?:Downloading|Using cached|Processing) ", re.MULTILINE)
-REAL = ("klein", "treq", "numpy", "pandas")
-
-
-@pytest.fixture(scope="session")
-def real_wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Wheels from PyPI as this machine's own pip is configured to reach it.
-
-    Only a registry that cannot be reached at all is a reason to skip.
-    """
-    folder = tmp_path_factory.mktemp("wheels")
-    options = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
-    command = [sys.executable, "-m", "pip", "download", *options, *REAL]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    lost = _NO_CONNECTION.search(ended.stderr)
-    if ended.returncode and lost and not _SOME_FILE.search(ended.stdout):
-        pytest.skip(f"the package registry cannot be reached: {lost[0]}")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return sorted(folder.glob("*.whl"))
-
-
-def test_metadata_of_real_wheels_is_read_with_little_more_than_it_takes(real_wheels: list[Path]) -> None:
-    assert len(real_wheels) == len(REAL)
-    for path in real_wheels:
-        wheel = path.read_bytes()
-        metadata, spans = read(wheel, path.name)
-        assert metadata.content == by_zipfile(wheel)
-        assert metadata.requires_python is not None
-        with zipfile.ZipFile(path) as archive:
-            directory = len(wheel) - archive.start_dir
-        assert sum(span.end - span.start for span in spans) < max(directory, TAIL) + len(metadata.content) + 1000

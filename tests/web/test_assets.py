@@ -12,6 +12,8 @@ from pytest_twisted import ensureDeferred
 from support.hub import Hub
 from twisted.web.client import Agent
 
+from pypihub.sandbox.contents import etag
+
 CONTENT = b"the bytes of a wheel"
 NAME = "demo-1.0-py3-none-any.whl"
 
@@ -23,9 +25,9 @@ def publish(hub: Hub, repository: str = "octo/demo", **release: Any) -> str:
     return f"/asset/{asset.id}/{NAME}"
 
 
-async def bytes_at(hub: Hub, url: str) -> bytes:
+async def bytes_at(hub: Hub, url: str, headers: dict[str, str] | None = None) -> bytes:
     """What a client gets that follows the redirect."""
-    response = await treq.client.HTTPClient(Agent(hub.reactor)).get(url)
+    response = await treq.client.HTTPClient(Agent(hub.reactor)).get(url, headers=headers)
     content: bytes = await treq.content(response)
     return content
 
@@ -47,6 +49,30 @@ async def test_head_tells_of_the_file_without_a_redirect(hub: Hub) -> None:
     assert answer.header("Content-Length") == str(len(CONTENT))
     assert answer.header("Accept-Ranges") == "bytes"
     assert answer.header("Content-Type") == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ({"Range": "bytes=4-"}, CONTENT[4:]),
+        ({"Range": "bytes=4-9"}, CONTENT[4:10]),
+        ({"Range": "bytes=-5"}, CONTENT[-5:]),
+        ({"Range": "bytes=4-", "If-Range": "ETAG"}, CONTENT[4:]),
+        ({"Range": "bytes=4-", "If-Range": '"of another file"'}, CONTENT),
+        ({"If-Range": "ETAG"}, CONTENT),
+    ],
+)
+@ensureDeferred
+async def test_a_range_of_a_file_is_at_the_end_of_the_redirect_too(
+    hub: Hub, headers: dict[str, str], content: bytes
+) -> None:
+    """pip goes on with a download that was cut at the original URL, poetry reads a wheel's end there."""
+    path = publish(hub)
+    tag = etag(next(iter(hub.world.find_repository("octo", "demo").releases["v1"].assets.values())))
+    headers = {name: tag if value == "ETAG" else value for name, value in headers.items()}
+    answer = await hub.get(path, headers=headers)
+    assert (answer.code, answer.header("Cache-Control")) == (302, "no-store")
+    assert await bytes_at(hub, str(answer.header("Location")), headers) == content
 
 
 @ensureDeferred
