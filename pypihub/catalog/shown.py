@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from pypihub.catalog.tokens import TokenHash, TokenHasher
 from pypihub.github.credentials import Credentials
+from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.model import File
 from pypihub.index.names import Owner
 

@@ -27,11 +27,12 @@ from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
-from pypihub.catalog.tokens import RefusedTokens, TokenHasher
+from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import TLS, Config, Server, load_config, read_certificates
 from pypihub.errors import ConfigError
 from pypihub.github.client import BACKOFF, Client
+from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner

@@ -8,8 +8,8 @@ from packaging.version import Version
 from twisted.internet.task import Clock
 
 from pypihub.catalog.shown import Shown
-from pypihub.catalog.tokens import TokenHasher
 from pypihub.github.credentials import Credentials, Token
+from pypihub.github.tokens import TokenHasher
 from pypihub.index.model import File
 from pypihub.index.names import Owner
 
