@@ -71,6 +71,13 @@ class UpstreamUnreachableError(UpstreamError):
     """No connection to GitHub could be made, or it broke."""
 
 
+class BusyError(PyPIHubError):
+    """So many requests wait for GitHub that one more is not taken."""
+
+    def __init__(self) -> None:
+        super().__init__("PyPIHub has too many requests waiting for GitHub. Try again in a moment.")
+
+
 class StoppingError(PyPIHubError):
     """The server is being stopped, and nobody will finish what was asked for."""
 

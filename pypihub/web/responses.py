@@ -12,6 +12,7 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pypihub.errors import (
+    BusyError,
     CredentialsError,
     ForbiddenError,
     NotAcceptableError,
@@ -43,6 +44,7 @@ _STATUS = (
     (NotAcceptableError, 406),
     (RateLimitedError, 429),
     (StoppingError, 503),
+    (BusyError, 503),
     (UpstreamTimeoutError, 504),
     (UpstreamUnreachableError, 503),
     (UpstreamError, 502),
