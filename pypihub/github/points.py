@@ -66,8 +66,6 @@ class Points:
             raise
 
     def _rest(self, token: Token, budget: Budget, wait: float) -> None:
-        if wait <= 0:
-            return
         key = self._hasher(token), budget
         until = self._seconds() + min(wait, LONGEST)
         self._until[key] = max(until, self._until.get(key, 0))
