@@ -19,9 +19,11 @@ from zope.interface import implementer
 from pypihub.errors import BusyError, RateLimitedError, UpstreamTimeoutError, UpstreamUnreachableError
 from pypihub.github.answers import Reply
 from pypihub.github.breaker import MOST_FAILURES, BreakerOpenError
+from pypihub.github.client import Client
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.places import MOST_AT_ONCE, MOST_OF_A_TOKEN, MOST_WAITING
 from pypihub.github.transport import SLOWEST, Transport
+from pypihub.index.names import Owner, Repository
 
 TIMEOUT = 10
 
@@ -232,6 +234,26 @@ def test_those_who_wait_when_the_breaker_opens_are_told_and_not_sent(room: Room)
     assert len(room.agent.asked) == MOST_OF_A_TOKEN + MOST_FAILURES - 1
     assert outcomes(visits[MOST_FAILURES - 1 :]) == {BreakerOpenError}
     assert outcomes(room.send()) == {BreakerOpenError}
+
+
+def test_while_the_breaker_is_open_nobody_waits_for_a_place(room: Room) -> None:
+    room.send(number=MOST_FAILURES)
+    room.agent.fail(MOST_FAILURES)
+    room.fetch(MOST_AT_ONCE)
+    assert outcomes(room.send()) == {BreakerOpenError}
+
+
+def test_the_client_does_not_try_an_open_breaker_again(room: Room) -> None:
+    api = "http://api.example"
+    client = Client(room.transport, room.clock, api_url=api, graphql_url=f"{api}/graphql")
+    room.send(number=MOST_FAILURES)
+    room.agent.fail(MOST_FAILURES)
+    listing = Deferred.fromCoroutine(client.listing(Token("mine"), Repository(Owner("octo"), "demo")))
+    assert listing.called
+    with pytest.raises(BreakerOpenError):
+        listing.result.raiseException()
+    listing.addErrback(lambda _: None)
+    assert not room.clock.getDelayedCalls()
 
 
 def test_one_probe_at_a_time_goes_to_github_once_the_pause_is_over(room: Room) -> None:
