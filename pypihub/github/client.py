@@ -21,7 +21,6 @@ from pypihub.github.answers import (
     refuse_bad_status,
 )
 from pypihub.github.body import TooLargeError
-from pypihub.github.breaker import BreakerOpenError
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.listing import read_listing
@@ -142,9 +141,11 @@ class Client:
         for pause in self._backoff:
             try:
                 return await attempt()
-            except (TooLargeError, BreakerOpenError):
+            except TooLargeError:
                 raise  # it would be so again
             except UpstreamError:
+                if self._transport.api.is_open:
+                    raise  # nobody is to ask again now
                 await deferLater(self._reactor, pause)
         return await attempt()
 

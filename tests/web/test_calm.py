@@ -115,7 +115,7 @@ async def test_a_github_that_fails_again_and_again_is_left_in_peace_until_it_is_
     hub.sandbox.faults.add(fault, times=None)
     first = await hub.get(PAGE)
     assert (first.code, hub.asked()) == (code, 3), "one request that fails is no reason"
-    await hub.get(PAGE)
+    assert ((await hub.get(PAGE)).code, hub.asked()) == (code, 5)
     for path in (PAGE, file):
         answer = await hub.get(path)
         assert answer.code == 503
