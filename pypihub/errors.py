@@ -71,15 +71,20 @@ class UpstreamUnreachableError(UpstreamError):
     """No connection to GitHub could be made, or it broke."""
 
 
+class BusyError(PyPIHubError):
+    """So much is under way already that one more request is not taken."""
+
+    def __init__(
+        self, message: str = "PyPIHub has too many requests waiting for GitHub. Try again in a moment."
+    ) -> None:
+        super().__init__(message)
+
+
 class StoppingError(PyPIHubError):
     """The server is being stopped, and nobody will finish what was asked for."""
 
     def __init__(self) -> None:
         super().__init__("PyPIHub is being stopped. Try again in a moment.")
-
-
-class BusyError(PyPIHubError):
-    """So much is under way already that there is no room for more."""
 
 
 class UpstreamTimeoutError(UpstreamError):

@@ -15,7 +15,6 @@ from twisted.python.failure import Failure
 from pypihub.catalog.flights import Flights
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.snapshots import Snapshot, SnapshotKey, pack
-from pypihub.catalog.tokens import TokenHasher
 from pypihub.errors import (
     BusyError,
     ForbiddenError,
@@ -26,6 +25,7 @@ from pypihub.errors import (
     UpstreamError,
 )
 from pypihub.github.credentials import Token
+from pypihub.github.tokens import TokenHasher
 from pypihub.index.model import Listing
 from pypihub.index.names import Repository
 

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from pypihub.catalog.tokens import TokenHash, TokenHasher
 from pypihub.errors import PyPIHubError, StoppingError
 from pypihub.github.credentials import Token
 from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.tokens import TokenHash, TokenHasher
 
 MOST_AT_ONCE = 100
 """Nodes that one call asks for; GitHub allows 100."""

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pypihub.catalog.tokens import TokenHash, TokenHasher
 from pypihub.github.credentials import Credentials
+from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.model import File
 from pypihub.index.names import Owner, Repository
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pypihub.catalog.tokens import TokenHash
+from pypihub.github.tokens import TokenHash
 from pypihub.index.model import Listing
 from pypihub.index.names import Repository
 

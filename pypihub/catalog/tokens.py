@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NewType
 
 from pypihub.errors import TokenRefusedError
 from pypihub.github.credentials import Token
-
-TokenHash = NewType("TokenHash", bytes)
-"""Stands for a token wherever something is remembered of it; of use only to the process that made it."""
-
-
-class TokenHasher:
-    """Makes keyed hashes of tokens; the key is random, lives in memory and ends with the process."""
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-
-    def __call__(self, token: Token) -> TokenHash:
-        return TokenHash(hashlib.blake2b(token.reveal().encode(), key=self._key, digest_size=16).digest())
+from pypihub.github.tokens import TokenHash, TokenHasher
 
 
 class RefusedTokens:

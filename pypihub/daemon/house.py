@@ -22,10 +22,11 @@ from pypihub.catalog.memory import Memory
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
-from pypihub.catalog.tokens import RefusedTokens, TokenHasher
+from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config
 from pypihub.github.client import Client
+from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner

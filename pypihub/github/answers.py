@@ -42,6 +42,11 @@ class Reply:
         values = self.headers.getRawHeaders(name)
         return values[-1] if values else ""
 
+    def number(self, name: str) -> float | None:
+        """The header's value, if it is a whole number that may be one of seconds."""
+        value = self.header(name)
+        return float(value) if _SECONDS.fullmatch(value) else None
+
 
 class ExhaustedError(UpstreamError):
     """GitHub gave up on a query (502, 504), be it for its size or in passing; smaller pages may do."""
@@ -168,18 +173,16 @@ def _is_limit(message: str) -> bool:
 
 
 def _rate_limited(reply: Reply, now: float) -> RateLimitedError:
-    wait = _wait(reply, now)
+    retry_after, reset = reply.number("retry-after"), reply.number("x-ratelimit-reset")
+    if retry_after is None and reset is not None and reply.header("x-ratelimit-remaining") == "0":
+        return rate_limited(max(0.0, reset - now))
+    return rate_limited(retry_after)
+
+
+def rate_limited(wait: float | None) -> RateLimitedError:
+    """The error of a limit that holds for so many seconds, where that is known."""
     when = f"in {round(wait)} s" if wait is not None else "later"
     return RateLimitedError(f"GitHub's rate limit for this token is reached. Try again {when}.", wait)
-
-
-def _wait(reply: Reply, now: float) -> float | None:
-    retry_after, reset = reply.header("retry-after"), reply.header("x-ratelimit-reset")
-    if _SECONDS.fullmatch(retry_after):
-        return float(retry_after)
-    if reply.header("x-ratelimit-remaining") == "0" and _SECONDS.fullmatch(reset):
-        return max(0.0, float(reset) - now)
-    return None
 
 
 def _forbidden(reply: Reply, message: str) -> ForbiddenError:

@@ -26,8 +26,10 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
 from pypihub.github.listing import read_listing
 from pypihub.github.nodes import asset_number
+from pypihub.github.points import Budget, Points
 from pypihub.github.queries import LookupQuery, Query
 from pypihub.github.storage import Storage
+from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.model import Listing
 from pypihub.index.names import Repository
@@ -53,6 +55,7 @@ class Client:
     ) -> None:
         self._transport = transport
         self._storage = Storage(transport)
+        self._points = Points(TokenHasher(), reactor.seconds)
         self._reactor = reactor
         self._api_url = api_url
         self._graphql_url = graphql_url
@@ -94,8 +97,11 @@ class Client:
         return await self._storage.open(source, size, wanted)
 
     async def _resolve(self, token: Token, url: str) -> Source:
-        reply = await self._transport.send("GET", url, token, {"Accept": "application/octet-stream"})
-        refuse_bad_status(reply, self._reactor.seconds())
+        accept = {"Accept": "application/octet-stream"}
+        admit = partial(self._points.check, token, Budget.REST)
+        reply = await self._transport.send("GET", url, token, accept, admit=admit)
+        with self._points.heeding(token, Budget.REST, reply):
+            refuse_bad_status(reply, self._reactor.seconds())
         if reply.status == 200 and not reply.body:
             return Source(SignedURL(url), token)  # an Enterprise Server that sends the bytes itself
         location = reply.header("location")
@@ -114,7 +120,9 @@ class Client:
             while True:
                 digest = self._digest
                 try:
-                    return read(await self._put(token, query, digest=digest), query, self._reactor.seconds())
+                    reply = await self._put(token, query, digest=digest)
+                    with self._points.heeding(token, Budget.GRAPHQL, reply):
+                        return read(reply, query, self._reactor.seconds())
                 except UnknownFieldError as error:
                     if error.field != "digest" or not digest:
                         raise
@@ -132,7 +140,8 @@ class Client:
     async def _put(self, token: Token, query: Query[Any], *, digest: bool) -> Reply:
         body = msgspec.json.encode({"query": query.document(digest=digest), "variables": query.variables()})
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        return await self._transport.send("POST", self._graphql_url, token, headers, body)
+        admit = partial(self._points.check, token, Budget.GRAPHQL)
+        return await self._transport.send("POST", self._graphql_url, token, headers, body, admit=admit)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` gives, tried again after a pause where GitHub had trouble."""
@@ -142,6 +151,8 @@ class Client:
             except TooLargeError:
                 raise  # it would be so again
             except UpstreamError:
+                if self._transport.api.is_open:
+                    raise  # nobody is to ask again now
                 await deferLater(self._reactor, pause)
         return await attempt()
 

@@ -1,62 +1,43 @@
-"""One HTTP exchange with GitHub's API: bounded in time, size and number, its failures in the domain's words."""
+"""One HTTP exchange with GitHub: bounded in time, size and number, its failures in the domain's words."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
-from twisted.internet.error import (
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionClosed,
-    DNSLookupError,
-)
-from twisted.internet.error import TimeoutError as ConnectTimeoutError
-from twisted.web._newclient import RequestGenerationFailed, RequestNotSent
-from twisted.web.client import (
-    Agent,
-    HTTPConnectionPool,
-    RequestTransmissionFailed,
-    ResponseFailed,
-    ResponseNeverReceived,
-)
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from pypihub import __version__
-from pypihub.errors import UpstreamTimeoutError, UpstreamUnreachableError
+from pypihub.errors import UpstreamTimeoutError
 from pypihub.github.answers import Reply
 from pypihub.github.body import Sink, read_body
+from pypihub.github.breaker import Breaker
+from pypihub.github.broken import BROKEN, in_our_words, is_cancelled
 from pypihub.github.credentials import Source, Token
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from typing import Any
-
-    from twisted.internet.interfaces import IReactorTime
+from pypihub.github.places import Places
+from pypihub.github.tokens import TokenHash, TokenHasher
 
 T = TypeVar("T")
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
-MOST_AT_ONCE = 50
-"""Exchanges under way at once; GitHub limits them to 100 for a user."""
 SLOWEST = 128 * 1024
 """Bytes a second that a download may take at least, on top of the timeout."""
-_BROKEN = (
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionClosed,
-    DNSLookupError,
-    RequestGenerationFailed,
-    RequestNotSent,
-    RequestTransmissionFailed,
-    ResponseFailed,
-    ResponseNeverReceived,
-)
+
+_Exchange = Coroutine[Deferred[Any], Any, Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    status: int
+    response: IResponse
 
 
 def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPool]:
@@ -67,9 +48,10 @@ def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPoo
 
 
 class Transport:
-    """Sends requests to GitHub's API, and to it alone: no redirect is followed, no cookie is kept.
+    """Sends requests to GitHub's API and its storage, and to them alone: no redirect is followed, no cookie is kept.
 
-    `timeout` is in seconds, of the `reactor`'s clock.
+    `timeout` is in seconds, of the `reactor`'s clock. `api` and `storage` are their breakers: the trouble of the one is
+    not the other's.
     """
 
     def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float) -> None:
@@ -77,58 +59,86 @@ class Transport:
         self._http = HTTPClient(agent, cookiejar=no_cookies)  # type: ignore[arg-type]  # treq wants its own subclass
         self.reactor = reactor
         self.timeout = timeout
-        self._places = DeferredSemaphore(MOST_AT_ONCE)
+        self._places = Places()
+        self._hasher = TokenHasher()
+        self.api = Breaker("GitHub", reactor.seconds)
+        self.storage = Breaker("GitHub's storage", reactor.seconds)
 
     async def send(
-        self, method: str, url: str, token: Token, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        token: Token,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        admit: Callable[[], None],
     ) -> Reply:
         """The API's reply, whatever its status. The body of a redirect or a download is not read.
 
-        Raises UpstreamTimeoutError, UpstreamUnreachableError, and UpstreamError for a body that is too large.
+        `admit` raises the error for a request that is not to be sent; it is asked again after the wait for a place.
+        Raises UpstreamTimeoutError, UpstreamUnreachableError (BreakerOpenError where GitHub is left in peace),
+        BusyError, and UpstreamError for a body that is too large.
         """
         authorized = {"Authorization": f"bearer {token.reveal()}", **headers}
-        return await self._bounded(lambda: self._exchange(method, url, authorized, body, _largest_of_api))
+
+        def exchange() -> _Exchange:
+            return self._exchange(method, url, authorized, body, _largest_of_api)
+
+        return await self._bounded(exchange, self.api, self._hasher(token), admit)
 
     async def fetch(self, source: Source, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
         """The reply of a file's source, with a body of up to `limit` bytes. No token goes to a signed URL.
 
         A `sink` takes the body as it comes, and the reply's is empty. Raises like `send`.
         """
-        authorized, allowance = _authorized(source, headers), limit / SLOWEST
-        return await self._bounded(
-            lambda: self._exchange("GET", source.url.reveal(), authorized, None, lambda _: limit, sink), allowance
-        )
+        authorized = _authorized(source, headers)
+
+        def exchange() -> _Exchange:
+            return self._exchange("GET", source.url.reveal(), authorized, None, lambda _: limit, sink)
+
+        return await self._bounded(exchange, self.storage, None, _always, limit / SLOWEST)
 
     async def open(self, source: Source, headers: Mapping[str, str]) -> IResponse:
         """The response of a file's source, whose body is still to come. Raises like `send`."""
         authorized = _authorized(source, headers)
-        return await self._translated(
-            self._within_timeout(self._request("GET", source.url.reveal(), authorized, None), self.timeout)
-        )
+
+        async def exchange() -> _Opened:
+            response = await self._request("GET", source.url.reveal(), authorized, None)
+            return _Opened(response.code, response)
+
+        opened = await self.storage.guard(lambda: self._told(exchange, self.timeout))
+        return opened.response
 
     async def _bounded(
-        self, exchange: Callable[[], Coroutine[Deferred[Any], Any, Reply]], allowance: float = 0
+        self,
+        exchange: Callable[[], _Exchange],
+        breaker: Breaker,
+        who: TokenHash | None,
+        admit: Callable[[], None],
+        allowance: float = 0,
     ) -> Reply:
-        return await self._translated(self._within_timeout(self._in_a_place(exchange), self.timeout + allowance))
+        """The wait for a place counts as a wait for GitHub, as long as half of the time remains for GitHub itself.
 
-    async def _translated(self, exchange: Awaitable[T]) -> T:
-        """Connection failures in the domain's words."""
+        Less would be no fair trial, and a call that is given up has cost GitHub as much.
+        """
+        until = self.reactor.seconds() + self.timeout
+        breaker.check()
+        admit()
+        await self._within(self.timeout, self._places.take(who), "There was no place towards GitHub")
         try:
-            return await exchange
-        except _BROKEN as error:
-            reason = _innermost(error)
-            if isinstance(reason, ConnectTimeoutError):
-                raise UpstreamTimeoutError("GitHub took no connection in time.") from None
-            why = " ".join(str(reason).split())[:200] or type(reason).__name__
-            raise UpstreamUnreachableError(f"The connection to GitHub failed: {why}") from None
-
-    async def _in_a_place(self, exchange: Callable[[], Coroutine[Deferred[Any], Any, Reply]]) -> Reply:
-        """The wait for a place counts as a wait for GitHub."""
-        await self._places.acquire()
-        try:
-            return await exchange()
+            admit()
+            left = max(until - self.reactor.seconds(), self.timeout / 2) + allowance
+            return await breaker.guard(lambda: self._told(exchange, left))
         finally:
-            self._places.release()
+            self._places.give_back(who)
+
+    async def _told(self, exchange: Callable[[], Coroutine[Deferred[Any], Any, T]], timeout: float) -> T:
+        """The exchange, its failures in the domain's words."""
+        try:
+            return await self._within(timeout, Deferred.fromCoroutine(exchange()), "GitHub did not answer")
+        except BROKEN as error:
+            raise in_our_words(error) from None
 
     async def _exchange(
         self,
@@ -156,18 +166,17 @@ class Transport:
         )
         return response
 
-    async def _within_timeout(self, exchange: Coroutine[Deferred[Any], Any, T], timeout: float) -> T:
-        """Cancels the exchange when its time is over; tells that apart from a caller who went away."""
-        running = Deferred.fromCoroutine(exchange)
+    async def _within(self, timeout: float, running: Deferred[T], what: str) -> T:
+        """Cancels what is running when its time is over; tells that apart from a caller who went away."""
         timer = self.reactor.callLater(timeout, running.cancel)
         try:
             return await running
-        except (CancelledError, *_BROKEN) as error:
-            if not _is_cancelled(error):
+        except (CancelledError, *BROKEN) as error:
+            if not is_cancelled(error):
                 raise
             if timer.active():
                 raise CancelledError from None
-            raise UpstreamTimeoutError(f"GitHub did not answer within {timeout:g} s.") from None
+            raise UpstreamTimeoutError(f"{what} within {round(timeout, 2):g} s.") from None
         finally:
             if timer.active():
                 timer.cancel()
@@ -189,14 +198,5 @@ def _largest_of_api(response: IResponse) -> int:
     return 0 if is_file or 300 <= response.code < 400 else LARGEST_BODY
 
 
-def _is_cancelled(error: BaseException) -> bool:
-    if isinstance(error, CancelledError | ConnectingCancelledError):
-        return True
-    return any(_is_cancelled(reason.value) for reason in getattr(error, "reasons", ()))
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The reason of the reasons."""
-    while reasons := getattr(error, "reasons", None):
-        error = reasons[0].value
-    return error
+def _always() -> None:
+    """Admits whatever it is."""

@@ -15,8 +15,9 @@ from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
 from pypihub.catalog.memory import Memory
-from pypihub.catalog.tokens import RefusedTokens, TokenHash, TokenHasher
+from pypihub.catalog.tokens import RefusedTokens
 from pypihub.github.credentials import Token
+from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.negotiate import matches_etag
 from pypihub.web.pages import PageKey
 from pypihub.web.ready import Ready

@@ -11,8 +11,8 @@ from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.flights import Flights
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.snapshots import Snapshot
-from pypihub.catalog.tokens import TokenHash, TokenHasher
 from pypihub.github.credentials import Credentials
+from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.names import Owner
 from pypihub.index.negotiate import Format
 from pypihub.index.simple import project_page

@@ -10,10 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pypihub.catalog.lookups import Lookups
-from pypihub.catalog.tokens import TokenHasher
 from pypihub.errors import NotFoundError, PyPIHubError, StoppingError, TokenRefusedError
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
+from pypihub.github.tokens import TokenHasher
 
 MINE, YOURS = Token("ghp_mine"), Token("ghp_yours")
 Answers = tuple[ReleaseAsset | PyPIHubError, ...]

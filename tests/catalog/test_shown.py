@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from packaging.version import Version
 
 from pypihub.catalog.shown import MOST_OF_A_PAGE, Shown
-from pypihub.catalog.tokens import TokenHasher
 from pypihub.github.credentials import Credentials, Token
+from pypihub.github.tokens import TokenHasher
 from pypihub.index.model import File
 from pypihub.index.names import Owner, Repository
 

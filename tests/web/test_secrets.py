@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pytest_twisted import ensureDeferred
 
-from pypihub.sandbox.faults import CutBody, Drop, Hang, Html, Status
+from pypihub.sandbox.faults import CutBody, Drop, Hang, Html, PrimaryLimit, Status
 
 
 @ensureDeferred
@@ -29,7 +29,11 @@ async def test_nothing_secret_is_logged_or_told(make_hub: Callable[..., Any], lo
     for fault in (Drop(), Hang(), Html(502), CutBody(10), Status(200, b"no json")):
         hub.sandbox.faults.add(fault, times=3)
         answers.append(await hub.get("/simple/demo/"))
+        answers.append(await hub.get("/simple/demo/"))
     redirect = await hub.get(file)
+    for fault in (Drop(), Drop(), PrimaryLimit()):
+        hub.sandbox.faults.add(fault, times=3)
+        answers.append(await hub.get("/simple/demo/"))
     signature = urlsplit(redirect.header("Location")).query
     assert redirect.code == 302
     assert signature

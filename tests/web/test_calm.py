@@ -1,0 +1,203 @@
+"""PyPIHub is calm towards GitHub: what cannot help is not asked, and not everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from support.hub import Answer, Hub
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from pypihub.sandbox.faults import CutBody, Drop, Fault, Hang, Html, Latency, PrimaryLimit, SecondaryLimit, Status
+from pypihub.sandbox.records import Asset
+from pypihub.sandbox.samples import sample_sdist, sample_wheel
+
+PAGE = "/simple/demo/"
+PEACE = "times in a row; it is asked again in a few seconds."
+
+
+def publish(hub: Hub, **more: Any) -> Asset:
+    """The only file of a repository, no wheel: those of a page are read ahead, which is asked of GitHub too."""
+    return hub.world.add_repository("octo/demo", **more).add_release("v1").add_asset(*sample_sdist("demo", "1.0"))
+
+
+def path_of(asset: Asset) -> str:
+    return f"/asset/{asset.id}/{asset.name}"
+
+
+async def until_ok(hub: Hub, path: str) -> Answer:
+    """The first answer that is no 429 or 503."""
+    for _ in range(500):
+        answer = await hub.get(path)
+        if answer.code not in (429, 503):
+            return answer
+        await deferLater(hub.reactor, 0.01)
+    pytest.fail("it did not come to be well")
+
+
+async def until_asked(hub: Hub, number: int) -> None:
+    """Waits until GitHub was asked so many times."""
+    while hub.asked() < number:
+        await deferLater(hub.reactor, 0.001)
+
+
+def begin(hub: Hub, number: int, **how: Any) -> list[Deferred[Answer]]:
+    """Requests for the page, all at once."""
+    return [Deferred.fromCoroutine(hub.get(PAGE, **how)) for _ in range(number)]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        PrimaryLimit(reset_in=3600),
+        PrimaryLimit(reset_in=3600, old=True),
+        SecondaryLimit(retry_after=60),
+        SecondaryLimit(),
+        SecondaryLimit(code=429),
+        SecondaryLimit(code=200),
+    ],
+)
+@ensureDeferred
+async def test_a_token_at_its_limit_is_not_sent_again_and_others_are(hub: Hub, limit: Fault) -> None:
+    file = path_of(publish(hub, readers=["friend"]))
+    friend = hub.world.add_token("friend")
+    hub.sandbox.faults.add(limit)
+    for path in (PAGE, PAGE, file, "/simple/other/"):
+        answer = await hub.get(path)
+        assert (answer.code, answer.header("Retry-After")) == (429, None)
+        assert "rate limit for this token is reached. Try again " in answer.text
+    assert hub.asked() == 1
+    assert (await hub.get("/octo" + PAGE, token=friend)).code == 200
+
+
+@ensureDeferred
+async def test_the_last_point_is_used_and_no_call_is_wasted(make_hub: Callable[..., Any]) -> None:
+    hub: Hub = await make_hub(quota=2)
+    publish(hub)
+    assert [(await hub.get(PAGE)).code for _ in range(4)] == [200, 200, 429, 429]
+    assert hub.asked() == 2
+
+
+@ensureDeferred
+async def test_rest_s_points_are_not_those_of_pages(make_hub: Callable[..., Any]) -> None:
+    hub: Hub = await make_hub(web_urls=True)
+    file = path_of(publish(hub))
+    hub.sandbox.faults.add(PrimaryLimit(), where="rest")
+    assert [(await hub.get(file)).code for _ in range(3)] == [429, 429, 429]
+    assert hub.asked("rest") == 1
+    assert (await hub.get(PAGE)).code == 200
+
+
+@pytest.mark.parametrize("limit", [PrimaryLimit(reset_in=2), SecondaryLimit(retry_after=1)])
+@ensureDeferred
+async def test_it_is_sent_again_when_its_time_has_come(hub: Hub, limit: Fault) -> None:
+    publish(hub)
+    hub.sandbox.faults.add(limit)
+    first = await hub.get(PAGE)
+    assert first.code == 429
+    assert first.header("Retry-After") in ("1", "2")
+    assert (await until_ok(hub, PAGE)).code == 200
+    assert hub.asked() == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(Drop(), 503), (Hang(), 504), (CutBody(20), 503), (Html(502), 502), (Status(500), 502)]
+)
+@ensureDeferred
+async def test_a_github_that_fails_again_and_again_is_left_in_peace_until_it_is_well(
+    make_hub: Callable[..., Any], log_lines: list[str], fault: Fault, code: int
+) -> None:
+    hub: Hub = await make_hub(timeout=0.2)
+    file = path_of(publish(hub))
+    hub.sandbox.faults.add(fault, times=None)
+    first = await hub.get(PAGE)
+    assert (first.code, hub.asked()) == (code, 3), "one request that fails is no reason"
+    assert ((await hub.get(PAGE)).code, hub.asked()) == (code, 5)
+    for path in (PAGE, file):
+        answer = await hub.get(path)
+        assert answer.code == 503
+        assert answer.text.strip() == f"GitHub has failed 5 {PEACE}"
+    assert hub.asked() == 5
+    hub.sandbox.faults.clear()
+    assert (await until_ok(hub, PAGE)).code == 200
+    assert (await hub.get(file)).code == 302
+    opened = [line for line in log_lines if line.startswith("GitHub has failed 5 times in a row and is left in peace")]
+    closed = [line for line in log_lines if line.startswith("GitHub answers again, after 5 failures")]
+    assert (len(opened), len(closed)) == (1, 1)
+
+
+@ensureDeferred
+async def test_a_github_that_answers_no_to_everybody_is_asked_on(hub: Hub) -> None:
+    publish(hub)
+    for _ in range(10):
+        assert (await hub.get("/simple/missing/")).code == 404
+        assert (await hub.get("/simple/demo/", token=f"ghp_wrong{_}")).code == 401
+    assert (await hub.get(PAGE)).code == 200
+    assert hub.asked() == 21
+
+
+@ensureDeferred
+async def test_while_github_fails_one_request_at_a_time_asks_it(make_hub: Callable[..., Any]) -> None:
+    hub: Hub = await make_hub(timeout=2)
+    publish(hub)
+    hub.sandbox.faults.add(Status(500), times=5)
+    hub.sandbox.faults.add(Latency(0.2), skip=5, times=None)
+    for _ in range(2):
+        await hub.get(PAGE)
+    assert hub.asked() == 5
+    pages = [Deferred.fromCoroutine(hub.get(f"/simple/other{number}/")) for number in range(10)]
+    assert {answer.code for answer in await gatherResults(pages)} == {503}
+    while hub.asked() == 5:
+        pages = [Deferred.fromCoroutine(hub.get(f"/simple/other{number}/")) for number in range(10)]
+        answers = await gatherResults(pages)
+        await deferLater(hub.reactor, 0.01)
+    assert sorted(answer.code for answer in answers) == [404] + [503] * 9
+    assert hub.asked() == 6
+    assert {answer.code for answer in await gatherResults(begin(hub, 10))} == {200}
+
+
+@ensureDeferred
+async def test_the_storage_s_trouble_ends_no_page_and_no_download(hub: Hub) -> None:
+    asset = hub.world.add_repository("octo/demo").add_release("v1").add_asset(*sample_wheel("demo", "1.0"))
+    hub.sandbox.faults.add(Status(500), where="storage", times=None)
+    codes = [(await hub.get(path_of(asset) + ".metadata")).code for _ in range(8)]
+    assert codes == [502] * 5 + [503] * 3
+    assert hub.asked("storage") == 5
+    assert (await hub.get(PAGE)).code == 200
+    assert (await hub.get(path_of(asset))).code == 302
+    hub.sandbox.faults.clear()
+    assert (await until_ok(hub, path_of(asset) + ".metadata")).code == 200
+
+
+@ensureDeferred
+async def test_where_too_many_wait_the_next_is_told_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pypihub.github.places.MOST_WAITING", 3)
+    publish(hub, readers=["friend"])
+    friend = hub.world.add_token("friend")
+    hub.sandbox.faults.add(Latency(1), times=20)
+    requests = begin(hub, 24)
+    while not (told := [request for request in requests if request.called]):
+        await deferLater(hub.reactor, 0.001)
+    (answer,) = await gatherResults(told)
+    assert answer.code == 503
+    assert answer.text.startswith("Too many requests wait for GitHub already.")
+    await until_asked(hub, 20)
+    assert (await hub.get("/octo" + PAGE, token=friend)).code == 200
+    assert hub.asked() == 21
+    requests.remove(told[0])
+    assert {answer.code for answer in await gatherResults(requests)} == {200}
+
+
+@ensureDeferred
+async def test_one_who_asks_for_much_does_not_keep_others_waiting(hub: Hub) -> None:
+    publish(hub, readers=["friend"])
+    friend = hub.world.add_token("friend")
+    hub.sandbox.faults.add(Latency(0.2), times=None)
+    requests = begin(hub, 100)
+    await until_asked(hub, 20)
+    assert (await hub.get("/octo" + PAGE, token=friend)).code == 200
+    assert sum(request.called for request in requests) <= 60
+    assert {answer.code for answer in await gatherResults(requests)} == {200}
