@@ -98,7 +98,7 @@ def test_nothing_is_there_twice() -> None:
 
 def test_assets_are_stored_under_githubs_names() -> None:
     release = World().add_repository("octo/hello").add_release("v1")
-    assert release.add_asset("a-1!2.0 (x)~:+y.whl", b"a").name == "a-1.2.0..x...+y.whl"
+    assert release.add_asset("a-1!2.0 (x)~:+y.whl", b"a").name == "a-1.2.0.x.+y.whl"
     assert release.add_asset(".hidden.", b"a").name == "hidden"
 
 
