@@ -28,6 +28,11 @@ class Guarded:
     is_archived: bool
     members: Members
 
+    @property
+    def visibility(self) -> str:
+        """GraphQL's RepositoryVisibility."""
+        return "PRIVATE" if self.is_private else "PUBLIC"
+
     def permission(self, caller: Caller | None) -> str | None:
         """Return GraphQL's RepositoryPermission: ADMIN, WRITE or READ; None when the caller may not even know of it."""
         login = caller.account.login.lower() if caller else ""

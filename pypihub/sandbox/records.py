@@ -197,11 +197,6 @@ class Repository(Guarded):
         return f"https://github.com/{self.name_with_owner}"
 
     @property
-    def visibility(self) -> str:
-        """GraphQL's RepositoryVisibility."""
-        return "PRIVATE" if self.is_private else "PUBLIC"
-
-    @property
     def is_empty(self) -> bool:
         """Whether nothing was pushed: here, whether there is no release."""
         return not self.releases
