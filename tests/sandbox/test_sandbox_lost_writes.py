@@ -119,6 +119,15 @@ async def test_an_upload_that_the_server_cuts(box: Any, release: Release, effect
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_cut_at_the_very_end(box: Any, release: Release) -> None:
+    box.sandbox.faults.add(CutUpload(3), where="uploads")
+    with pytest.raises(LOST):
+        await box.upload(release, "a.whl", b"abc")
+    assert states(release) == ["starter"]
+    assert [call.status for call in box.sandbox.calls if call.where == "uploads"] == [0]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_cut_behind_the_end_loses_the_answer(box: Any, release: Release) -> None:
     box.sandbox.faults.add(CutUpload(1_000_000), where="uploads")
     with pytest.raises(LOST):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+import treq
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
+from twisted.web.iweb import UNKNOWN_LENGTH
 
-from pypihub.sandbox.world import Refusal, Release
+from pypihub.sandbox.publishing import RejectedError, start_asset
+from pypihub.sandbox.world import Refusal, Release, World
 
 LISTING = """
 { repository(owner: "octo", name: "hello") { releases(first: 1) { nodes {
@@ -129,6 +134,39 @@ async def test_misshapen_uploads(
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_upload_without_a_length(box: Any, release: Release) -> None:
+    body = FileBodyProducer(BytesIO(b"abc"))
+    body.length = UNKNOWN_LENGTH  # so that it goes in chunks
+    answer = await box.upload(release, "a.whl", body)
+    assert (answer.code, answer.json()) == (
+        400,
+        {"message": "Bad Content-Length: ", "request_id": answer.headers["x-github-request-id"]},
+    )
+
+
+def test_a_file_has_less_than_two_gibibytes() -> None:
+    release = World().add_repository("octo/hello").add_release("v1")
+    uploader = release.author
+    with pytest.raises(RejectedError) as caught:
+        start_asset(release, "a.whl", 2 * 1024**3, uploader, "a/b", "")
+    assert caught.value.errors[0]["field"] == "size"
+    assert start_asset(release, "a.whl", 2 * 1024**3 - 1, uploader, "a/b", "").state == "starter"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_takes_one_upload_after_the_other(box: Any, release: Release, reactor: Any) -> None:
+    pool = HTTPConnectionPool(reactor)
+    client = treq.client.HTTPClient(Agent(reactor, pool=pool))
+    url = f"{box.sandbox.uploads_url}/repos/octo/hello/releases/{release.database_id}/assets"
+    headers = {"Authorization": f"bearer {box.token}", "User-Agent": "tests", "Content-Type": "a/b"}
+    for name in ("a.whl", "b.whl"):
+        response = await client.post(url, params={"name": name}, headers=headers, data=name.encode())
+        assert (response.code, (await response.json())["size"]) == (201, 5)
+        assert box.sandbox.connections == 1
+    await pool.closeCachedConnections()
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_release_holds_a_thousand_assets(box: Any, release: Release) -> None:
     for number in range(1000):
         release.add_asset(f"{number}.whl", b"x")
@@ -189,6 +227,15 @@ async def test_a_large_file_goes_to_the_disk(box: Any, release: Release, tmp_pat
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_files_of_a_release_go_with_it(box: Any, release: Release) -> None:
+    await box.upload(release, "a.whl", b"x")
+    content = release.assets["a.whl"].content
+    assert isinstance(content, Path)
+    assert (await box.rest("DELETE", f"/repos/octo/hello/releases/{release.database_id}")).code == 204
+    assert not content.exists()
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_disk_is_cleared_with_the_world(box: Any, release: Release) -> None:
     await box.upload(release, "a.whl", b"x")
     content = release.assets["a.whl"].content
@@ -234,6 +281,9 @@ async def test_an_upload_that_is_cut_leaves_an_empty_asset(box: Any, release: Re
     assert (await box.upload(release, "a.whl", b"x")).json()["errors"] == NAME_TAKEN
     await delete(box, release, "a.whl")
     assert (await box.upload(release, "a.whl", b"x")).json()["state"] == "uploaded"
+    content = release.assets["a.whl"].content
+    assert isinstance(content, Path)
+    assert list(content.parent.iterdir()) == [content]  # nothing is left of what was cut
 
 
 @pytest_twisted.ensureDeferred
