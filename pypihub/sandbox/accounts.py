@@ -1,7 +1,6 @@
 """Who calls: accounts, what a token may do, and why GitHub would refuse it."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -39,15 +38,17 @@ class Caller:
     scopes: frozenset[str]
     refusal: Refusal | None = None
 
+    @property
+    def fine_grained(self) -> bool:
+        """Whether the token has permissions (``contents:read``, ``contents:write``) and no scopes."""
+        return any(scope.startswith("contents:") for scope in self.scopes)
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """Who may read and who may write a repository besides its owner; logins compare case-insensitively."""
+    @property
+    def reads(self) -> bool:
+        """Whether the token lets its owner use more than what is public."""
+        return not self.scopes.isdisjoint(("repo", "contents:read", "contents:write"))
 
-    readers: frozenset[str] = field(default=frozenset())
-    writers: frozenset[str] = field(default=frozenset())
-
-    @classmethod
-    def of(cls, readers: Collection[str], writers: Collection[str]) -> "Members":
-        """Fold the logins once, so that every look-up is a plain one."""
-        return cls(frozenset(map(str.lower, readers)), frozenset(map(str.lower, writers)))
+    @property
+    def writes(self) -> bool:
+        """Whether the token lets its owner write where they may."""
+        return not self.scopes.isdisjoint(("repo", "contents:write"))

@@ -2,9 +2,9 @@
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.web.http import Request
-from twisted.web.resource import IResource
-from twisted.web.server import Site
+from twisted.web import http
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
 
 
 class QuietSite(Site):
@@ -12,18 +12,26 @@ class QuietSite(Site):
 
     noisy = False
 
-    def log(self, request: Request) -> None:
+    def log(self, request: http.Request) -> None:
         """Write nothing."""
 
 
 class Connected(WrappingFactory[ProtocolWrapper]):
-    """Serves a resource over HTTP and can end every connection still open."""
+    """Serves a resource over HTTP and can end every connection still open.
+
+    The resource comes after the factory, because what it is made of knows the port.
+    """
 
     noisy = False
 
-    def __init__(self, resource: IResource) -> None:
-        super().__init__(QuietSite(resource, parsePOSTFormSubmission=False))
+    def __init__(self, request_factory: type[Request] = Request) -> None:
+        self._site = QuietSite(Resource(), request_factory, parsePOSTFormSubmission=False)
+        super().__init__(self._site)
         self._emptied: list[Deferred[None]] = []
+
+    def serve(self, resource: Resource) -> None:
+        """Serve a resource from now on; until then there is nothing."""
+        self._site.resource = resource
 
     def unregisterProtocol(self, p: ProtocolWrapper) -> None:  # noqa: N802 (Twisted's name)
         """Forget a connection that ended, and tell those who wait for the last one."""

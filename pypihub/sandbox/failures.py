@@ -83,6 +83,18 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class CutUpload:
+    """The connection is reset once so many bytes of an upload's body came; at the latest, before the answer."""
+
+    persistent: ClassVar[bool] = False
+    after: int
+
+    def spoil(self, answer: Answer, _case: Case) -> Answer:
+        """Mark the answer as lost, where the body was too short to be cut."""
+        return replace(answer, fate=Fate.DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
 class Hang:
     """No answer until the client goes or the server stops."""
 

@@ -53,7 +53,7 @@ class GraphQL(Endpoint):
         payload = _used_up(caller) if result.allowance.exceeded else result.payload
         headers = {
             "x-github-media-type": "github.v4; format=json",
-            "x-oauth-scopes": ", ".join(sorted(caller.scopes)),
+            **({} if caller.fine_grained else {"x-oauth-scopes": ", ".join(sorted(caller.scopes))}),
             **result.allowance.headers,
             **(sso_header(caller) if caller.refusal is Refusal.SAML else {}),
         }

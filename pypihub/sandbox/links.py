@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from pypihub.sandbox.records import Asset
+from pypihub.sandbox.records import Asset, Release, Repository
 
 _SIGNED = ("se", "sp", "response-content-disposition", "response-content-type")
 
@@ -18,12 +18,14 @@ class Links:
 
     :param api_url: the API's origin, without a slash at the end.
     :param storage_url: the storage's origin, another one.
+    :param uploads_url: the origin that takes uploads, a third one.
     :param lifetime: for how many seconds a storage address is good.
     :param web_urls: give out addresses of the web pages where GitHub.com gives storage addresses.
     """
 
     api_url: str
     storage_url: str
+    uploads_url: str
     now: Callable[[], datetime]
     lifetime: float = 300.0
     web_urls: bool = False
@@ -36,11 +38,23 @@ class Links:
     def download(self, asset: Asset) -> str:
         """Return the address of an asset for browsers, an asset's `downloadUrl`."""
         repository = asset.release.repository.name_with_owner
-        return f"{self.api_url}/download/{repository}/{_quoted(asset.release.tag_name)}/{_quoted(asset.name)}"
+        return f"{self.api_url}/download/{repository}/{_quoted(asset.release.slug)}/{_quoted(asset.name)}"
+
+    def repository(self, repository: Repository) -> str:
+        """Return a repository's address in the REST API."""
+        return f"{self.api_url}/repos/{repository.name_with_owner}"
+
+    def release(self, release: Release) -> str:
+        """Return a release's address in the REST API."""
+        return f"{self.repository(release.repository)}/releases/{release.database_id}"
 
     def rest(self, asset: Asset) -> str:
         """Return an asset's address in the REST API."""
-        return f"{self.api_url}/repos/{asset.release.repository.name_with_owner}/releases/assets/{asset.database_id}"
+        return f"{self.repository(asset.release.repository)}/releases/assets/{asset.database_id}"
+
+    def upload(self, release: Release) -> str:
+        """Return the address to which a release's assets are posted."""
+        return f"{self.uploads_url}/repos/{release.repository.name_with_owner}/releases/{release.database_id}/assets"
 
     def storage(self, asset: Asset) -> str:
         """Return a signed address of an asset's bytes, good from now for the lifetime."""

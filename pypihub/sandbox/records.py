@@ -1,36 +1,16 @@
 """What a GitHub holds: repositories, their releases and the assets of those."""
 
 import hashlib
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from pypihub.sandbox.accounts import Account, Caller, Members
+from pypihub.sandbox.access import Guarded
+from pypihub.sandbox.accounts import Account
+from pypihub.sandbox.names import stored_name
 from pypihub.sandbox.nodeids import node_id
-
-_BEGINNING = datetime(2025, 7, 1, tzinfo=UTC)
-# Numbers as large as GitHub's own, so that node ids look and decode like GitHub's.
-_FIRST_NUMBERS = {"account": 9_100_000, "repository": 834_818_760, "release": 161_000_000, "asset": 183_937_167}
-
-
-class Registry:
-    """Hands out numbers and moments, and knows every record by its node id."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Account | Repository | Release | Asset] = {}
-        self._numbers = {kind: count(first) for kind, first in _FIRST_NUMBERS.items()}
-        self._seconds = count()
-
-    def number(self, kind: str) -> int:
-        """Return the next database id of that kind of record."""
-        return next(self._numbers[kind])
-
-    def moment(self) -> datetime:
-        """Return a moment one second after the one before; the same in every run."""
-        return _BEGINNING + timedelta(seconds=next(self._seconds))
+from pypihub.sandbox.registry import Registry
 
 
 @dataclass(eq=False, slots=True)
@@ -50,7 +30,27 @@ class Asset:
     created_at: datetime
     updated_at: datetime
     uploaded_by: Account
+    label: str | None = None
     download_count: int = 0
+
+    @property
+    def state(self) -> str:
+        """REST's state. GitHub takes no empty file: what is empty was not, or is not yet, uploaded."""
+        return "uploaded" if self.size else "starter"
+
+    def fill(self, content: Path, size: int, sha256: str) -> None:
+        """Put the bytes of a finished upload into an asset that was added without any."""
+        self.content, self.size, self.sha256, self.digest = content, size, sha256, f"sha256:{sha256}"
+        self.updated_at = self.release.registry.moment()
+
+    def rename(self, name: str) -> None:
+        """Give the asset another name; ValueError when the release has one of that name."""
+        assets = self.release.assets
+        if assets.get(name, self) is not self:
+            raise ValueError(f"release {self.release.tag_name} already has an asset {name!r}")
+        del assets[self.name]
+        self.name = name
+        assets[name] = self
 
 
 @dataclass(eq=False, slots=True)
@@ -69,9 +69,16 @@ class Release:
     created_at: datetime
     published_at: datetime | None
     updated_at: datetime
-    description: str = ""
+    author: Account
+    target_commitish: str
+    description: str | None = ""
     immutable: bool = False
     assets: dict[str, Asset] = field(default_factory=dict, repr=False)
+
+    @property
+    def slug(self) -> str:
+        """The release's name in addresses of the web: its tag, which a draft does not have yet."""
+        return f"untagged-{hashlib.sha256(self.id.encode()).hexdigest()[:20]}" if self.is_draft else self.tag_name
 
     @property
     def is_latest(self) -> bool:
@@ -81,7 +88,7 @@ class Release:
     @property
     def url(self) -> str:
         """The release's page on the web."""
-        return f"{self.repository.url}/releases/tag/{self.tag_name}"
+        return f"{self.repository.url}/releases/tag/{self.slug}"
 
     def add_asset(
         self,
@@ -91,10 +98,12 @@ class Release:
         content_type: str = "application/octet-stream",
         digest: bool = True,
         created_at: datetime | None = None,
+        uploaded_by: Account | None = None,
+        label: str | None = None,
     ) -> Asset:
         """Add a file under the name that GitHub would give it (see `stored_name`).
 
-        :param content: the bytes, or a file to serve from where it lies; empty for a failed upload (state ``starter``).
+        :param content: the bytes, or a file to serve from where it lies; empty for an unfinished or failed upload.
         :param digest: False for an asset as old as those of which GitHub tells no digest.
         :raises ValueError: when the release has an asset of that name.
         """
@@ -112,11 +121,12 @@ class Release:
             content=content,
             size=size,
             sha256=sha256,
-            digest=f"sha256:{sha256}" if digest else None,
+            digest=f"sha256:{sha256}" if digest and size else None,
             content_type=content_type,
             created_at=created_at,
             updated_at=created_at,
-            uploaded_by=self.repository.uploader,
+            uploaded_by=uploaded_by or self.repository.uploader,
+            label=label,
         )
         self.assets[name] = self.registry.nodes[asset.id] = asset
         return asset
@@ -126,32 +136,55 @@ class Release:
         del self.registry.nodes[self.assets.pop(name).id]
 
     def publish(self) -> None:
-        """Turn a draft into a published release."""
-        self.is_draft = False
-        self.published_at = self.updated_at = self.registry.moment()
+        """Turn a draft into a published release; ValueError when another one has its tag."""
+        self.move(self.tag_name, draft=False)
+
+    def move(self, tag: str, *, draft: bool) -> None:
+        """Give the release another tag, publish it or make it a draft again.
+
+        :raises ValueError: when another published release has the tag.
+        """
+        releases = self.repository.releases
+        if not draft and releases.get(tag, self) is not self:
+            raise ValueError(f"repository {self.repository.name_with_owner} already has a release {tag!r}")
+        published = self.is_draft and not draft
+        del releases[self.slug]
+        self.tag_name, self.is_draft = tag, draft
+        releases[self.slug] = self
+        self.updated_at = self.registry.moment()
+        if published:
+            self.published_at = self.updated_at
+            self.immutable = self.repository.immutable_releases
+        if self.immutable:
+            self.repository.spent_tags.add(tag)
 
 
 @dataclass(eq=False, slots=True)
-class Repository:
-    """A repository with its releases by tag; it is found through `World`, which knows its present and former names."""
+class Repository(Guarded):
+    """A repository with its releases; it is found through `World`, which knows its present and former names.
+
+    `releases` has the published ones by their tags, and the drafts, several of which may want the same tag, by their
+    slugs. `pinned` is the release that was last declared to be the latest. `spent_tags` were those of immutable
+    releases; no other release ever gets them.
+    """
 
     typename: ClassVar[str] = "Repository"
     registry: Registry = field(repr=False)
     id: str
     database_id: int
-    owner: Account
     name: str
-    is_private: bool
-    is_archived: bool
-    members: Members
     uploader: Account
     created_at: datetime
     updated_at: datetime
     description: str | None = None
+    default_branch: str = "main"
     is_disabled: bool = False
     is_fork: bool = False
     is_locked: bool = False
+    immutable_releases: bool = False
     releases: dict[str, Release] = field(default_factory=dict, repr=False)
+    pinned: Release | None = field(default=None, repr=False)
+    spent_tags: set[str] = field(default_factory=set, repr=False)
 
     @property
     def name_with_owner(self) -> str:
@@ -162,11 +195,6 @@ class Repository:
     def url(self) -> str:
         """The repository's page on the web."""
         return f"https://github.com/{self.name_with_owner}"
-
-    @property
-    def visibility(self) -> str:
-        """GraphQL's RepositoryVisibility."""
-        return "PRIVATE" if self.is_private else "PUBLIC"
 
     @property
     def is_empty(self) -> bool:
@@ -180,9 +208,16 @@ class Repository:
 
     @property
     def latest_release(self) -> Release | None:
-        """The newest release that is neither a draft nor a pre-release."""
-        full = (release for release in self.releases.values() if not (release.is_draft or release.is_prerelease))
+        """The newest release that is neither a draft nor a pre-release, unless another such one is pinned."""
+        full = [release for release in self.releases.values() if not (release.is_draft or release.is_prerelease)]
+        if self.pinned in full:
+            return self.pinned
         return max(full, key=lambda release: (release.created_at, release.database_id), default=None)
+
+    def find_release(self, tag: str) -> Release | None:
+        """Return the published release of that tag; without one, the newest draft that wants it."""
+        drafts = (release for release in reversed(self.releases.values()) if release.tag_name == tag)
+        return self.releases.get(tag) or next(drafts, None)
 
     def add_release(
         self,
@@ -193,12 +228,13 @@ class Repository:
         prerelease: bool = False,
         created_at: datetime | None = None,
         published_at: datetime | None = None,
+        author: Account | None = None,
     ) -> Release:
         """Add a release, by default created one second after whatever was made before it.
 
-        :raises ValueError: when the repository has a release of that tag.
+        :raises ValueError: when the repository has a published release of that tag, and this is not a draft.
         """
-        if tag in self.releases:
+        if tag in self.releases and not draft:
             raise ValueError(f"repository {self.name_with_owner} already has a release {tag!r}")
         number = self.registry.number("release")
         created_at = created_at or self.registry.moment()
@@ -214,37 +250,21 @@ class Repository:
             created_at=created_at,
             published_at=None if draft else published_at or created_at,
             updated_at=created_at,
+            author=author or self.uploader,
+            target_commitish=self.default_branch,
         )
-        self.releases[tag] = self.registry.nodes[release.id] = release
+        self.releases[release.slug] = self.registry.nodes[release.id] = release
         self.updated_at = max(self.updated_at, created_at)
         return release
 
     def remove_release(self, tag: str) -> None:
-        """Remove a release with its assets; KeyError when there is none of that tag."""
-        release = self.releases.pop(tag)
+        """Remove a release (see `find_release`, or by its slug) with its assets; KeyError when there is none."""
+        release = self.find_release(tag)
+        if release is None:
+            raise KeyError(tag)
+        del self.releases[release.slug]
         for gone in (release.id, *(asset.id for asset in release.assets.values())):
             del self.registry.nodes[gone]
-
-    def permission(self, caller: Caller | None) -> str | None:
-        """Return GraphQL's RepositoryPermission: ADMIN, WRITE or READ; None when the caller may not even know of it."""
-        login = caller.account.login.lower() if caller else ""
-        if caller and "repo" in caller.scopes:
-            if login == self.owner.login.lower():
-                return "ADMIN"
-            if login in self.members.writers:
-                return "WRITE"
-            if login in self.members.readers:
-                return "READ"
-        return None if self.is_private else "READ"
-
-    def may_push(self, caller: Caller | None) -> bool:
-        """Whether the caller has push access, and so sees drafts."""
-        return self.permission(caller) in ("ADMIN", "WRITE")
-
-
-def stored_name(name: str) -> str:
-    """Return the name that GitHub stores a file under: some characters become dots, dots at the ends go."""
-    return re.sub(r"[ ~:()!]", ".", name).strip(".")
 
 
 def _measure(content: bytes | Path) -> tuple[int, str]:

@@ -107,7 +107,7 @@ def _node(context: Context, node_id: str) -> object:
     repository = release.repository if isinstance(release, Release) else release
     hidden = isinstance(repository, Repository) and repository.permission(context.caller) is None
     if isinstance(release, Release) and release.is_draft:
-        hidden = not release.repository.may_push(context.caller)
+        hidden = not release.repository.shows_drafts(context.caller)
     if node is None or hidden:
         raise troubles.no_node(node_id)
     return node
@@ -151,16 +151,16 @@ def _affiliation(repository: Repository, account: Account) -> str | None:
 def resolve_releases(
     source: Repository, info: Info, *, order_by: Mapping[str, str] | None = None, **bounds: Any
 ) -> Connection:
-    """Repository.releases: drafts are for those who may push."""
-    drafts = source.may_push(info.context.caller)
+    """Repository.releases"""
+    drafts = source.shows_drafts(info.context.caller)
     shown = [release for release in source.releases.values() if drafts or not release.is_draft]
     return paginate("releases", shown, _order(order_by), Bounds(**bounds))
 
 
 def resolve_release(source: Repository, info: Info, *, tag_name: str) -> Release | None:
-    """Repository.release; an unknown tag is null without an error."""
-    release = source.releases.get(tag_name)
-    if release and release.is_draft and not source.may_push(info.context.caller):
+    """Repository.release, a draft by the tag that it wants; an unknown tag is null without an error."""
+    release = source.find_release(tag_name)
+    if release and release.is_draft and not source.shows_drafts(info.context.caller):
         return None
     return release
 
@@ -178,7 +178,7 @@ def resolve_assets(source: Release, _info: Info, *, name: str | None = None, **b
 
 def resolve_short_description(source: Release, _info: Info, *, limit: int | None = 200) -> str:
     """Release.shortDescriptionHTML"""
-    return escape(source.description[:limit])
+    return escape((source.description or "")[:limit])
 
 
 def resolve_asset_url(source: Asset, info: Info) -> str:

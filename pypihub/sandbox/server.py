@@ -1,4 +1,4 @@
-"""Put a world on the network: the API on one port of the loopback interface, the storage on another."""
+"""Put a world on the network: the API on one port of the loopback interface, storage and uploads on two others."""
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -12,9 +12,11 @@ from pypihub.sandbox.faults import Faults
 from pypihub.sandbox.graphql import GraphQL
 from pypihub.sandbox.links import Links
 from pypihub.sandbox.quotas import Quotas
+from pypihub.sandbox.receiving import ReceivingRequest
 from pypihub.sandbox.rest import Rest
 from pypihub.sandbox.schema import github_schema
 from pypihub.sandbox.storage import Storage
+from pypihub.sandbox.uploads import Uploads
 from pypihub.sandbox.world import World
 
 __all__ = ["Call", "Sandbox"]
@@ -24,10 +26,10 @@ _BACKLOG = 1024
 
 
 class Sandbox:
-    """A GitHub in a box: GraphQL and REST on one origin, the assets' bytes on another.
+    """A GitHub in a box: GraphQL and REST on one origin, the assets' bytes on another, uploads on a third.
 
     :param digest: False leaves ``ReleaseAsset.digest`` and ``Release.immutable`` out of the schema (older servers).
-    :param latency: seconds before every answer, of the storage too.
+    :param latency: seconds before every answer, of storage and uploads too.
     :param url_lifetime: for how many seconds a signed storage address is good.
     :param web_urls: GraphQL gives the address of a web page as an asset's `url`, not of the storage.
     :param stream_assets: REST answers an asset download with the bytes, not with a redirect.
@@ -39,6 +41,7 @@ class Sandbox:
     api_url: str
     graphql_url: str
     storage_url: str
+    uploads_url: str
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class Sandbox:
         self._listening: list[tuple[IListeningPort, Connected]] = []
 
     def start(self) -> Deferred[None]:
-        """Listen on two free ports of the loopback interface; fires when both do."""
+        """Listen on free ports of the loopback interface; fires when all do."""
         return Deferred.fromCoroutine(self._start())
 
     def stop(self) -> Deferred[None]:
@@ -74,27 +77,35 @@ class Sandbox:
 
     @property
     def connections(self) -> int:
-        """How many connections are open now, to the API and to the storage."""
+        """How many connections are open now, to all three origins."""
         return sum(len(factory.protocols) for _, factory in self._listening)
 
     async def _start(self) -> None:
-        api, storage = _Host(), _Host()
-        self.api_url, self.storage_url = await self._listen(api), await self._listen(storage)
+        api, storage, uploads = Connected(), Connected(), Connected(ReceivingRequest)
+        self.api_url, self.storage_url, self.uploads_url = [await self._listen(one) for one in (api, storage, uploads)]
         self.graphql_url = f"{self.api_url}/graphql"
+        links = Links(
+            self.api_url,
+            self.storage_url,
+            self.uploads_url,
+            self.world.now,
+            lifetime=self._url_lifetime,
+            web_urls=self._web_urls,
+        )
         premises = Premises(
             reactor=IReactorTime(self._reactor),
             world=self.world,
-            links=Links(
-                self.api_url, self.storage_url, self.world.now, lifetime=self._url_lifetime, web_urls=self._web_urls
-            ),
+            links=links,
             faults=self.faults,
             quotas=self._quotas,
             calls=self.calls,
             latency=self._latency,
         )
-        storage.otherwise = Storage(premises)
-        api.otherwise = Rest(premises, stream=self._stream_assets)
-        api.putChild(b"graphql", GraphQL(premises, self._schema))
+        host = _Host(Rest(premises, stream=self._stream_assets))
+        host.putChild(b"graphql", GraphQL(premises, self._schema))
+        api.serve(host)
+        storage.serve(_Host(Storage(premises)))
+        uploads.serve(Uploads(premises))
 
     async def _stop(self) -> None:
         listening, self._listening = self._listening, []
@@ -103,9 +114,8 @@ class Sandbox:
         for _, factory in listening:
             await factory.end_connections()
 
-    async def _listen(self, host: Resource) -> str:
-        """Serve a host on a free port; return its origin."""
-        factory = Connected(host)
+    async def _listen(self, factory: Connected) -> str:
+        """Listen on a free port; return its origin."""
         endpoint = TCP4ServerEndpoint(self._reactor, 0, _BACKLOG, _LOOPBACK)
         port = await endpoint.listen(factory)
         self._listening.append((port, factory))
@@ -118,8 +128,10 @@ class Sandbox:
 class _Host(Resource):
     """The root of an origin: whatever is not one of its children goes to the endpoint `otherwise`."""
 
-    otherwise: Endpoint
+    def __init__(self, otherwise: Endpoint) -> None:
+        super().__init__()
+        self._otherwise = otherwise
 
     def getChild(self, path: bytes, request: object) -> Endpoint:
         """Return the endpoint for all other paths."""
-        return self.otherwise
+        return self._otherwise

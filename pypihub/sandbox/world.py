@@ -4,9 +4,12 @@ import secrets
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
-from pypihub.sandbox.accounts import Account, Caller, Members, Refusal
+from pypihub.sandbox.access import Members
+from pypihub.sandbox.accounts import Account, Caller, Refusal
 from pypihub.sandbox.nodeids import node_id
-from pypihub.sandbox.records import Asset, Registry, Release, Repository
+from pypihub.sandbox.records import Asset, Release, Repository
+from pypihub.sandbox.registry import Node, Registry
+from pypihub.sandbox.shelf import Shelf
 
 __all__ = ["Account", "Asset", "Caller", "Refusal", "Release", "Repository", "World"]
 
@@ -20,10 +23,13 @@ class World:
     """Everything that the stand-in GitHub knows. Names and logins compare case-insensitively, as on GitHub.
 
     :param now: the present moment; quotas and signed URLs expire by it.
+
+    `shelf` keeps the bytes of what is uploaded.
     """
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
         self.now = now
+        self.shelf = Shelf()
         self._registry = Registry()
         self._accounts: dict[str, Account] = {}
         self._callers: dict[str, Caller] = {}
@@ -39,7 +45,8 @@ class World:
     ) -> str:
         """Give a user a token, and make the user when there is none; the token is made up when None is given.
 
-        :param scopes: without ``repo`` the token sees public repositories only, and no drafts.
+        :param scopes: without ``repo`` the token sees public repositories only, and no drafts. ``contents:read`` or
+            ``contents:write`` make it a fine-grained token, which reads, or reads and writes, where its user may.
         :param refuse: the reason for which every call with this token is refused.
         """
         token = token or f"ghp_{secrets.token_hex(18)}"
@@ -62,13 +69,15 @@ class World:
         *,
         private: bool = True,
         archived: bool = False,
+        immutable_releases: bool = False,
         readers: Collection[str] = (),
         writers: Collection[str] = (),
     ) -> Repository:
         """Make a repository, and its owner (a user) when there is none.
 
+        :param immutable_releases: what is published can no longer be changed.
         :param readers: logins that may read it besides its owner, who may do everything.
-        :param writers: logins that may push, and so see drafts.
+        :param writers: logins that may write, and so see drafts.
         :raises ValueError: when there is such a repository, or the name is not ``owner/name``.
         """
         owner, name = _split(name_with_owner)
@@ -85,6 +94,7 @@ class World:
             name=name,
             is_private=private,
             is_archived=archived,
+            immutable_releases=immutable_releases,
             members=Members.of(readers, writers),
             # An organization uploads nothing; GitHub shows its placeholder user where nobody is left to name.
             uploader=account if account.typename == "User" else self._account("ghost"),
@@ -128,7 +138,7 @@ class World:
         """Return every repository once, the oldest first."""
         return [node for node in self._registry.nodes.values() if isinstance(node, Repository)]
 
-    def node(self, global_id: str) -> Account | Repository | Release | Asset | None:
+    def node(self, global_id: str) -> Node | None:
         """Return the record of that node id, whoever asks."""
         return self._registry.nodes.get(global_id)
 
@@ -136,6 +146,11 @@ class World:
         """Return the asset of these database ids, whoever asks."""
         node = self.node(node_id("RA", repository, asset))
         return node if isinstance(node, Asset) else None
+
+    def find_release(self, repository: int, release: int) -> Release | None:
+        """Return the release of these database ids, whoever asks."""
+        node = self.node(node_id("RE", repository, release))
+        return node if isinstance(node, Release) else None
 
     def find_repository_numbered(self, number: int) -> Repository | None:
         """Return the repository of that database id, whoever asks."""

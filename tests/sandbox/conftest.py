@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_twisted
@@ -14,7 +15,7 @@ import treq
 from twisted.web.client import Agent
 
 from pypihub.sandbox.server import Sandbox
-from pypihub.sandbox.world import World
+from pypihub.sandbox.world import Release, World
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Box:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: Any = None,
     ) -> Answer:
         sent = {"User-Agent": "tests", **(headers or {})}
         if token:
@@ -75,6 +76,27 @@ class Box:
 
     async def get(self, url: str, **how: Any) -> Answer:
         return await self.request("GET", url, **how)
+
+    async def rest(self, method: str, path: str, sent: Any = None, *, token: str | None = None) -> Answer:
+        """A call to the REST API with JSON, by default with the token of `octo`."""
+        data = None if sent is None else json.dumps(sent).encode()
+        return await self.request(method, f"{self.sandbox.api_url}{path}", token=token or self.token, data=data)
+
+    async def upload(
+        self,
+        release: Release,
+        name: str,
+        content: Any,
+        *,
+        token: str | None = None,
+        kind: str | None = "a/b",
+        **more: str,
+    ) -> Answer:
+        """An upload of bytes or of an open file, by default with the token of `octo`."""
+        described = (await self.rest("GET", f"/repos/octo/hello/releases/{release.database_id}")).json()
+        url = described["upload_url"].replace("{?name,label}", f"?{urlencode({'name': name, **more})}")
+        headers = {"Content-Type": kind} if kind else {}
+        return await self.request("POST", url, token=token or self.token, data=content, headers=headers)
 
     async def post(
         self, query: str, *, token: str | None = None, operation: str | None = None, **variables: Any

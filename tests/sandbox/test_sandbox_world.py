@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pypihub.sandbox.fill import fill_flat, fill_tree
+from pypihub.sandbox.names import is_tag
 from pypihub.sandbox.nodeids import node_id
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 from pypihub.sandbox.world import World
@@ -98,8 +99,51 @@ def test_nothing_is_there_twice() -> None:
 
 def test_assets_are_stored_under_githubs_names() -> None:
     release = World().add_repository("octo/hello").add_release("v1")
-    assert release.add_asset("a-1!2.0 (x)~:+y.whl", b"a").name == "a-1.2.0..x...+y.whl"
+    assert release.add_asset("a-1!2.0 (x)~:+y.whl", b"a").name == "a-1.2.0.x.+y.whl"
     assert release.add_asset(".hidden.", b"a").name == "hidden"
+    assert release.add_asset("@é%..ü.whl", b"a").name == "@e.u.whl"
+
+
+@pytest.mark.parametrize("tag", ["v1", "1!2.0", "release/1.0+x", "é", "@1"])
+def test_tags(tag: str) -> None:
+    assert is_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "v 1", "v~1", "a..b", "/a", "a/", "a.lock", "a//b", "-a", "a.", "@", "a@{b", "a/.b"]
+)
+def test_what_is_no_tag(tag: str) -> None:
+    assert not is_tag(tag)
+
+
+def test_drafts_may_want_the_same_tag() -> None:
+    repository = World().add_repository("octo/hello")
+    first, second = repository.add_release("v1", draft=True), repository.add_release("v1", draft=True)
+    assert repository.find_release("v1") is second
+    assert repository.find_release(first.slug) is first
+    first.publish()
+    assert (repository.find_release("v1"), repository.releases["v1"]) == (first, first)
+    with pytest.raises(ValueError, match="already"):
+        second.publish()
+    with pytest.raises(ValueError, match="already"):
+        repository.add_release("v1")
+    repository.remove_release(second.slug)
+    assert list(repository.releases) == ["v1"]
+    with pytest.raises(KeyError):
+        repository.remove_release("v2")
+
+
+def test_what_a_token_may_do() -> None:
+    world = World()
+    repository = world.add_repository("octo/hello", writers=["writer"])
+
+    def abilities(login: str, *scopes: str) -> tuple[bool, bool]:
+        caller = world.authenticate(world.add_token(login, scopes=scopes))
+        return repository.permission(caller) is not None, repository.may_push(caller)
+
+    assert abilities("octo", "repo") == abilities("writer", "contents:write") == (True, True)
+    assert abilities("octo", "contents:read") == (True, False)
+    assert abilities("octo", "gist") == abilities("stranger", "contents:write") == (False, False)
 
 
 def test_assets_know_their_size_digest_and_numbers(tmp_path: Path) -> None:
@@ -110,7 +154,9 @@ def test_assets_know_their_size_digest_and_numbers(tmp_path: Path) -> None:
     assert inline.size == on_disk.size == 3
     assert inline.digest == on_disk.digest
     assert inline.digest == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert release.add_asset("c", b"", digest=False).digest is None
+    empty = release.add_asset("c", b"")
+    assert (empty.state, empty.digest, inline.state) == ("starter", None, "uploaded")
+    assert release.add_asset("d", b"d", digest=False).digest is None
     assert inline.id == node_id("RA", release.repository.database_id, inline.database_id)
     assert world.node(inline.id) is inline
     release.remove_asset("a")
