@@ -39,13 +39,16 @@ class Server(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         self._ended.callback(None)
+        if not self._ready.called:
+            self._ready.errback(reason)
 
     async def port(self) -> int:
         return await self._ready
 
     async def stop(self) -> None:
-        self._process.signalProcess("TERM")
-        await self._ended
+        if not self._ended.called:
+            self._process.signalProcess("TERM")
+            await self._ended
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""

@@ -74,9 +74,7 @@ class UpstreamUnreachableError(UpstreamError):
 class BusyError(PyPIHubError):
     """So much is under way already that one more request is not taken."""
 
-    def __init__(
-        self, message: str = "PyPIHub has too many requests waiting for GitHub. Try again in a moment."
-    ) -> None:
+    def __init__(self, message: str = "Too many requests wait for GitHub already. Try again in a moment.") -> None:
         super().__init__(message)
 
 

@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
+from pypihub.catalog.shown import ShownFile
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
 from pypihub.catalog.tokens import RefusedTokens
@@ -77,8 +78,9 @@ class Catalog:
         project = project_of(listing, name)
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
-        project, is_pending = await self._knowledge.complete(credentials.token, project, listing)
-        self._knowledge.shown.note(credentials, project.files, repository, snapshot.serial)
+        assets = {asset.id: asset for release in listing.releases for asset in release.assets}
+        project, is_pending = await self._knowledge.complete(credentials.token, project, assets)
+        self._knowledge.shown.note(credentials, project.files, assets, repository, snapshot.serial)
         return project, is_pending
 
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
@@ -93,15 +95,18 @@ class Catalog:
     async def size(self, credentials: Credentials, asset_id: str, filename: str) -> int:
         """The file's size in bytes; GitHub is not asked where the caller's own listing shows it."""
         self.admit(credentials)
-        shown = self._knowledge.shown.find(credentials, asset_id, filename)
-        if shown is not None and self._listings.is_current(credentials.token, shown.repository, shown.serial):
-            return shown.size
-        return (await self.asset(credentials, asset_id, filename)).size
+        shown = self._shown(credentials, asset_id, filename)
+        return shown.size if shown is not None else (await self.asset(credentials, asset_id, filename)).size
 
     async def metadata(self, credentials: Credentials, asset_id: str, filename: str) -> bytes:
-        """The METADATA of a wheel; the same checks as for `asset`."""
+        """A wheel's METADATA, checked like `asset`; GitHub is not asked where the caller's own listing shows it."""
         if not filename.endswith(".whl"):
             raise NotFoundError("Only wheels have METADATA beside them.")
+        self.admit(credentials)
+        shown = self._shown(credentials, asset_id, filename)
+        known = await self._knowledge.wheels.known(shown.key) if shown is not None else None
+        if known is not None:
+            return known
         asset = await self.asset(credentials, asset_id, filename)
         return await self._asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
 
@@ -124,6 +129,12 @@ class Catalog:
         except UpstreamError:
             self._knowledge.lookups.forget(credentials.token, asset_id)  # its URL may have expired
             raise
+
+    def _shown(self, credentials: Credentials, asset_id: str, filename: str) -> ShownFile | None:
+        """The file as a listing shows it that still counts for this caller."""
+        shown = self._knowledge.shown.find(credentials, asset_id, filename)
+        is_current = shown is not None and self._listings.is_current(credentials.token, shown.repository, shown.serial)
+        return shown if is_current else None
 
     async def _find(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The asset, or the one that took its place with the same name and bytes."""

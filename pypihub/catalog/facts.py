@@ -16,6 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NewType
 
+from pypihub.github.decoding import ReleaseAsset
+from pypihub.index.model import Asset
+
 AssetKey = NewType("AssetKey", str)
 """Stands for the content of an asset: `asset_key` makes it."""
 
@@ -81,6 +84,11 @@ def asset_key(asset_id: str, digest: str | None, size: int, created_at: datetime
     if digest:
         return AssetKey(f"{asset_id} {digest}")
     return AssetKey(f"{asset_id} {size} {created_at.astimezone(UTC).isoformat()}")
+
+
+def key_of(asset: Asset | ReleaseAsset) -> AssetKey:
+    """The key of an asset's facts."""
+    return asset_key(asset.id, asset.digest, asset.size, asset.created_at)
 
 
 def make_file(file: Path) -> None:

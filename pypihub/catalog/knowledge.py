@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.internet.defer import Deferred
 
 from pypihub.catalog.hashes import Hashes
@@ -11,7 +13,7 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.wheels import Wheels
 from pypihub.github.credentials import Token
-from pypihub.index.model import Listing, Project
+from pypihub.index.model import Asset, Listing, Project
 
 
 class Knowledge:
@@ -43,12 +45,11 @@ class Knowledge:
         # Nobody waits for this one, and the store tells of its own troubles.
         Deferred.fromCoroutine(self.successors.note(listing))
 
-    async def complete(self, token: Token, project: Project, listing: Listing) -> tuple[Project, bool]:
-        """The project with all that is known of its files, which the listing shows to this caller.
+    async def complete(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> tuple[Project, bool]:
+        """The project with all that is known of its files; `assets` are the listing's by their ids.
 
         Tells also whether more is being found out.
         """
-        assets = {asset.id: asset for release in listing.releases for asset in release.assets}
         project, is_hashing = await self._hashes.complete(token, project, assets)
         project, is_reading = await self.wheels.describe(token, project, assets)
         return project, is_hashing or is_reading

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pypihub.catalog.facts import AssetKey, key_of
 from pypihub.github.credentials import Credentials
 from pypihub.github.tokens import TokenHash, TokenHasher
-from pypihub.index.model import File
+from pypihub.index.model import Asset, File
 from pypihub.index.names import Owner, Repository
 
 MOST_OF_A_PAGE = 1000
@@ -16,10 +17,11 @@ MOST_OF_A_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A file of `size` bytes, as snapshot number `serial` of the repository showed it."""
+    """A file of `size` bytes, as snapshot number `serial` of the repository showed it; `key` is that of its facts."""
 
     filename: str
     size: int
+    key: AssetKey
     repository: Repository
     serial: int
 
@@ -32,15 +34,23 @@ class Shown:
         self._count = count
         self._files: OrderedDict[tuple[TokenHash, Owner, str], ShownFile] = OrderedDict()
 
-    def note(self, credentials: Credentials, files: Sequence[File], repository: Repository, serial: int) -> None:
-        """Remembers the files of a page, unless it is a huge one."""
+    def note(
+        self,
+        credentials: Credentials,
+        files: Sequence[File],
+        assets: Mapping[str, Asset],
+        repository: Repository,
+        serial: int,
+    ) -> None:
+        """Remembers the files of a page, unless it is a huge one; `assets` are the listing's by their ids."""
         if len(files) > MOST_OF_A_PAGE:
             return
         who = self._hasher(credentials.token)
         for file in files:
-            key = who, credentials.owner, file.asset_id
-            self._files[key] = ShownFile(file.filename, file.size, repository, serial)
-            self._files.move_to_end(key)
+            place = who, credentials.owner, file.asset_id
+            key = key_of(assets[file.asset_id])
+            self._files[place] = ShownFile(file.filename, file.size, key, repository, serial)
+            self._files.move_to_end(place)
         while len(self._files) > self._count:
             self._files.popitem(last=False)
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from pypihub.catalog.chores import Chores
-from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, asset_key
+from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, key_of
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
 from pypihub.errors import NotFoundError, StoppingError, UpstreamError
@@ -54,16 +54,20 @@ class Wheels:
         for reader in list(self._readers.values()):
             reader.cancel()
 
-    async def metadata(self, token: Token, asset: ReleaseAsset) -> bytes:
-        """The wheel's METADATA.
-
-        Raises NotFoundError where the wheel has none that can be read, UpstreamError where its bytes cannot be had.
-        """
-        key = asset_key(asset.id, asset.digest, asset.size, asset.created_at)
+    async def known(self, key: AssetKey) -> bytes | None:
+        """The METADATA that is kept; raises NotFoundError for a wheel that is known to have none."""
         known = (await self._store.metadata([key])).get(key)
         if isinstance(known, Unreadable):
             raise _unreadable(known.reason)
-        content = await self._store.metadata_content(key)
+        return await self._store.metadata_content(key)
+
+    async def metadata(self, token: Token, asset: ReleaseAsset) -> bytes:
+        """The wheel's METADATA, read now where it is not known.
+
+        Raises NotFoundError where the wheel has none that can be read, UpstreamError where its bytes cannot be had.
+        """
+        key = key_of(asset)
+        content = await self.known(key)
         if content is not None:
             return content
         source = await self._files.source(token, asset)
@@ -94,6 +98,9 @@ class Wheels:
                 waiter.callback(result)  # type: ignore[arg-type]  # bytes, or a Failure
 
     async def _read(self, source: Source, asset: ReleaseAsset, key: AssetKey) -> bytes:
+        content = await self._store.metadata_content(key)
+        if content is not None:
+            return content  # read by others since the caller looked
         reading = read_metadata(asset.name, asset.size)
         try:
             span = next(reading)
@@ -118,11 +125,11 @@ class Wheels:
             files += await self._described(project.files[start : start + LOOKED_UP_AT_ONCE], assets)
         for file in _of_newest_version(files):
             if file.core_metadata is True:
-                pending |= self._ahead.add(_key(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+                pending |= self._ahead.add(key_of(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
         return replace(project, files=tuple(files)), pending
 
     async def _described(self, files: Sequence[File], assets: Mapping[str, Asset]) -> list[File]:
-        keys = {file.asset_id: _key(assets[file.asset_id]) for file in files if file.is_wheel}
+        keys = {file.asset_id: key_of(assets[file.asset_id]) for file in files if file.is_wheel}
         known = await self._store.metadata(keys.values())
         return [_with(file, known.get(keys[file.asset_id])) if file.is_wheel else file for file in files]
 
@@ -131,10 +138,6 @@ class Wheels:
             await self.metadata(token, await self._lookups.asset(token, asset_id))
 
         return read
-
-
-def _key(asset: Asset) -> AssetKey:
-    return asset_key(asset.id, asset.digest, asset.size, asset.created_at)
 
 
 def _of_newest_version(files: Sequence[File]) -> Iterable[File]:

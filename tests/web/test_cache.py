@@ -318,3 +318,20 @@ async def test_what_is_learned_of_a_file_comes_to_the_page(make_hub: Callable[..
         await deferLater(hub.reactor, 0.01)
     assert told[0] is True
     assert hub.asked(operation="Listing") == 1
+
+
+@ensureDeferred
+async def test_known_metadata_of_a_file_on_the_caller_s_page_asks_nobody(make_hub: Callable[..., Any]) -> None:
+    hub = await make_hub(ttl=30)
+    made = hub.world.add_repository("octo/demo", readers=["friend"])
+    asset = made.add_release("v1").add_asset(*sample_wheel("demo", "1.0"))
+    friend, stranger = hub.world.add_token("friend"), hub.world.add_token("stranger")
+    path = f"/asset/{asset.id}/{asset.name}.metadata"
+    first = await hub.get(path)
+    for token in (hub.token, friend):
+        assert (await hub.get("/octo" + PAGE, token=token)).code == 200
+    asked = hub.asked()
+    for token in (hub.token, friend):
+        assert (await hub.get("/octo" + path, token=token)).body == first.body
+    assert hub.asked() == asked
+    assert (await hub.get("/octo" + path, token=stranger)).code == 404

@@ -44,9 +44,9 @@ async def until_asked(hub: Hub, number: int) -> None:
         await deferLater(hub.reactor, 0.001)
 
 
-def begin(hub: Hub, number: int, **how: Any) -> list[Deferred[Answer]]:
-    """Requests for the page, all at once."""
-    return [Deferred.fromCoroutine(hub.get(PAGE, **how)) for _ in range(number)]
+def begin(hub: Hub, number: int) -> list[Deferred[Answer]]:
+    """Requests for pages of repositories that are not there, all at once, each of which is a call."""
+    return [Deferred.fromCoroutine(hub.get(f"/simple/missing{one}/")) for one in range(number)]
 
 
 @pytest.mark.parametrize(
@@ -148,15 +148,13 @@ async def test_while_github_fails_one_request_at_a_time_asks_it(make_hub: Callab
     for _ in range(2):
         await hub.get(PAGE)
     assert hub.asked() == 5
-    pages = [Deferred.fromCoroutine(hub.get(f"/simple/other{number}/")) for number in range(10)]
-    assert {answer.code for answer in await gatherResults(pages)} == {503}
+    assert {answer.code for answer in await gatherResults(begin(hub, 10))} == {503}
     while hub.asked() == 5:
-        pages = [Deferred.fromCoroutine(hub.get(f"/simple/other{number}/")) for number in range(10)]
-        answers = await gatherResults(pages)
+        answers = await gatherResults(begin(hub, 10))
         await deferLater(hub.reactor, 0.01)
     assert sorted(answer.code for answer in answers) == [404] + [503] * 9
     assert hub.asked() == 6
-    assert {answer.code for answer in await gatherResults(begin(hub, 10))} == {200}
+    assert {answer.code for answer in await gatherResults(begin(hub, 10))} == {404}
 
 
 @ensureDeferred
@@ -188,7 +186,7 @@ async def test_where_too_many_wait_the_next_is_told_at_once(hub: Hub, monkeypatc
     assert (await hub.get("/octo" + PAGE, token=friend)).code == 200
     assert hub.asked() == 21
     requests.remove(told[0])
-    assert {answer.code for answer in await gatherResults(requests)} == {200}
+    assert {answer.code for answer in await gatherResults(requests)} == {404}
 
 
 @ensureDeferred
@@ -200,4 +198,4 @@ async def test_one_who_asks_for_much_does_not_keep_others_waiting(hub: Hub) -> N
     await until_asked(hub, 20)
     assert (await hub.get("/octo" + PAGE, token=friend)).code == 200
     assert sum(request.called for request in requests) <= 60
-    assert {answer.code for answer in await gatherResults(requests)} == {200}
+    assert {answer.code for answer in await gatherResults(requests)} == {404}
