@@ -332,6 +332,17 @@ def test_a_draft_is_published_meanwhile(schema: GraphQLSchema) -> None:
     assert ids(listing) == [release.id for release in reversed(added)]
 
 
+def test_a_release_that_moves_hides_no_other(schema: GraphQLSchema) -> None:
+    """It may happen to a draft that is published. The back sees it again, and has met nobody."""
+    box = Box(schema, 3)
+    added = box.add(12)
+    listing = box.read()
+    box.open[0].arrives()
+    added[11].created_at = added[1].created_at - timedelta(milliseconds=1)
+    box.rounds()
+    assert ids(listing) == [release.id for release in reversed(added)]
+
+
 # Trouble.
 
 
