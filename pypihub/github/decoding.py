@@ -142,7 +142,7 @@ class _PageInfo(_Answer, frozen=True):
         return self.end_cursor if self.has_next_page else None
 
 
-class _AssetNode(_Answer, frozen=True):
+class _AssetNode(_Answer, frozen=True, gc=False):
     id: str
     name: str
     size: Size

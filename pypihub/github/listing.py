@@ -9,6 +9,8 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from msgspec import structs
+
 from pypihub.errors import UpstreamError
 from pypihub.github.decoding import ListingPage, ReleasePart
 from pypihub.github.queries import AssetsQuery, ListingQuery, Query
@@ -125,7 +127,7 @@ async def _whole_release(ask: Ask, part: ReleasePart) -> Release:
         page, following = await ask(query)
         assets.update((asset.id, asset) for asset in page.assets)
         if following is None:
-            return replace(part.release, assets=tuple(assets.values()))
+            return structs.replace(part.release, assets=tuple(assets.values()))
         query = _moved_on(query, following)
     raise UpstreamError("A release has more assets than can be listed.")
 

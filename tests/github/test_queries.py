@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
+from msgspec import structs
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import AssetsPage, ReleaseAsset
@@ -159,7 +160,7 @@ def test_a_page_that_reaches_the_other_readers_place_is_the_last(
 def test_a_page_of_assets_is_read_with_or_without_digests() -> None:
     plain = {key: value for key, value in _NODE.items() if key != "digest"}
     page, following = _ASSETS.decode(_raw({"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [plain, None]}}}))
-    assert (page, following) == (AssetsPage((replace(_READ, digest=None),), None), None)
+    assert (page, following) == (AssetsPage((structs.replace(_READ, digest=None),), None), None)
 
 
 def test_an_asset_is_read_and_its_url_does_not_show() -> None:
