@@ -133,7 +133,7 @@ def _anchor(url: str, text: str, attributes: str = "") -> str:
 
 
 def _html(title: str, anchors: Iterable[str], status: Iterable[str] = ()) -> bytes:
-    return "".join(_html_parts(title, anchors, status)).encode()
+    return b"".join(part.encode() for part in _html_parts(title, anchors, status))
 
 
 def _html_parts(title: str, anchors: Iterable[str], status: Iterable[str]) -> Iterator[str]:
