@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from pypihub.catalog.chores import Chores
 from pypihub.catalog.facts import AssetKey, asset_key
 from pypihub.catalog.lookups import Lookups
@@ -61,7 +63,7 @@ class Hashes:
                     keys[file.asset_id], self._hashing(token, file.asset_id, keys[file.asset_id])
                 )
         files = (
-            replace(file, sha256=known.get(keys[file.asset_id])) if file.asset_id in keys else file
+            structs.replace(file, sha256=known.get(keys[file.asset_id])) if file.asset_id in keys else file
             for file in project.files
         )
         return replace(project, files=tuple(files)), pending

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from msgspec import structs
 from packaging.version import Version
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -147,10 +148,10 @@ def _of_newest_version(files: Sequence[File]) -> Iterable[File]:
 
 def _with(file: File, known: KnownMetadata | Unreadable | None) -> File:
     if known is None:
-        return replace(file, core_metadata=True)
+        return structs.replace(file, core_metadata=True)
     if isinstance(known, Unreadable):
         return file
-    return replace(file, core_metadata=known.sha256, requires_python=known.requires_python)
+    return structs.replace(file, core_metadata=known.sha256, requires_python=known.requires_python)
 
 
 def _unreadable(reason: str) -> NotFoundError:

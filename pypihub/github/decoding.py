@@ -28,10 +28,14 @@ class ReleasePart:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A page of a repository's releases; `more` is the cursor behind it where there are more."""
+    """A page of a repository's releases, the newest first; `total` is how many the repository has.
+
+    `more` is the cursor of its far end (of its beginning, where it was read backward) where there are more.
+    """
 
     name_with_owner: str
     is_archived: bool
+    total: int
     parts: tuple[ReleasePart, ...]
     more: str | None
 
@@ -61,12 +65,22 @@ class ReleaseAsset:
 def decode_listing(data: msgspec.Raw) -> ListingPage:
     """A page of releases out of `{"repository": …}`."""
     repository = _LISTING.decode(data).repository
+    releases = repository.releases
     return ListingPage(
         name_with_owner=repository.name_with_owner,
         is_archived=repository.is_archived,
-        parts=tuple(node.part() for node in repository.releases.nodes if node),
-        more=repository.releases.page_info.more(),
+        total=releases.total_count,
+        parts=tuple(node.part() for node in releases.nodes if node),
+        more=None if _reaches(releases, repository.opposite) else releases.page_info.more(),
     )
+
+
+def _reaches(page: _Releases, opposite: _Opposite | None) -> bool:
+    """Whether the page goes as far as the other reader came: nothing is left, or the last that is left is on it."""
+    if opposite is None:
+        return False
+    on_page = {node.id for node in page.nodes if node}
+    return all(node is not None and node.id in on_page for node in opposite.nodes)
 
 
 def decode_assets(data: msgspec.Raw) -> AssetsPage:
@@ -128,7 +142,7 @@ class _PageInfo(_Answer, frozen=True):
         return self.end_cursor if self.has_next_page else None
 
 
-class _AssetNode(_Answer, frozen=True):
+class _AssetNode(_Answer, frozen=True, gc=False):
     id: str
     name: str
     size: Size
@@ -157,14 +171,24 @@ class _ReleaseNode(_Answer, frozen=True):
 
 
 class _Releases(_Answer, frozen=True):
+    total_count: int
     page_info: _PageInfo
     nodes: tuple[_ReleaseNode | None, ...]
+
+
+class _ReleaseId(_Answer, frozen=True):
+    id: str
+
+
+class _Opposite(_Answer, frozen=True):
+    nodes: tuple[_ReleaseId | None, ...]
 
 
 class _Repository(_Answer, frozen=True):
     name_with_owner: str
     is_archived: bool
     releases: _Releases
+    opposite: _Opposite | None = None
 
 
 class _ListingData(_Answer, frozen=True):

@@ -1,4 +1,7 @@
-"""Reads a whole listing, page by page. Sans-io: `ask` is whatever puts a query to GitHub."""
+"""Reads a whole listing: one page where that is all, and else from both ends at once, until they meet.
+
+No sockets and no reactor: `ask` is whatever puts a query to GitHub.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from msgspec import structs
+
 from pypihub.errors import UpstreamError
-from pypihub.github.decoding import ReleasePart
+from pypihub.github.decoding import ListingPage, ReleasePart
 from pypihub.github.queries import AssetsQuery, ListingQuery, Query
+from pypihub.github.together import together
 from pypihub.index.model import Asset, Listing, Release
 from pypihub.index.names import Repository
 
@@ -31,15 +37,85 @@ async def read_listing(ask: Ask, repository: Repository) -> Listing:
     Raises what `ask` raises, and UpstreamError where GitHub's pages come to no end.
     """
     query = ListingQuery(repository)
-    releases: dict[str, Release] = {}
-    for _ in range(MOST_PAGES):
-        page, following = await ask(query)
-        for part in page.parts:
-            releases[part.release.id] = await _whole_release(ask, part)
-        if following is None:
-            return Listing(page.name_with_owner, page.is_archived, tuple(releases.values()))
-        query = _moved_on(query, following)
-    raise UpstreamError(f"{repository} has more releases than can be listed.")
+    page, following = await ask(query)
+    reading = _Reading(ask, query)
+    reading.take(page, query, following)
+    await together(reading.read(reading.front), reading.read(reading.back))
+    releases = (*reading.front.releases.values(), *reversed(reading.back.releases.values()))
+    return Listing(page.name_with_owner, page.is_archived, releases)
+
+
+class _End:
+    """One end of a listing: the releases that were read from there, and how many are asked for at the moment."""
+
+    def __init__(self) -> None:
+        self.releases: dict[str, Release] = {}
+        self.under_way = 0
+
+
+class _Reading:
+    """A listing while it is read.
+
+    Releases come and go meanwhile, so only GitHub's answers prove that the ends have met. Counts merely keep both
+    from asking for the last page between them.
+    """
+
+    def __init__(self, ask: Ask, query: ListingQuery) -> None:
+        self._ask = ask
+        self._gap: ListingQuery | None = query  # what neither end has read yet; None once they have met
+        self._total = self._pages = 0
+        self._incomplete: list[tuple[_End, ReleasePart]] = []
+        self.front = _End()
+        self.back = _End()
+
+    async def read(self, end: _End) -> None:
+        """Reads pages from this end, and completes then the releases that are incomplete, whoever found them."""
+        while query := self._next(end):
+            end.under_way = query.size.releases
+            page, following = await self._ask(query)
+            end.under_way = 0
+            self.take(page, query, following)
+        while self._incomplete:
+            its_end, part = self._incomplete.pop()
+            its_end.releases[part.release.id] = await _whole_release(self._ask, part)
+
+    def take(self, page: ListingPage, query: ListingQuery, following: ListingQuery | None) -> None:
+        """Adds the answer to a query. What was read before stays: it slid onto this page, or the ends have met."""
+        end, other = (self.back, self.front) if query.backward else (self.front, self.back)
+        parts = page.parts[::-1] if query.backward else page.parts
+        if following is None or (parts and parts[-1].release.id in other.releases):
+            self._gap = None
+        for part in parts:
+            if part.release.id not in end.releases and part.release.id not in other.releases:
+                end.releases[part.release.id] = part.release
+                self._incomplete += [(end, part)] if part.more is not None else []
+        if self._gap is not None and following is not None:
+            self._gap = _narrowed(self._gap, _moved_on(query, following))
+        self._total, self._pages = page.total, self._pages + 1
+
+    def _next(self, end: _End) -> ListingQuery | None:
+        """The query for this end's next page; None where the ends have met, or the other will do the rest.
+
+        The other is left alone with what its page under way leaves over where that is nothing, or a full page:
+        two pages that just fill the gap would not show that the ends have met.
+        """
+        gap, other = self._gap, self.front if end is self.back else self.back
+        if gap is None:
+            return None
+        if self._pages >= MOST_PAGES:
+            raise UpstreamError(f"{gap.repository} has more releases than can be listed.")
+        left = self._total - len(end.releases) - len(other.releases) - other.under_way
+        if other.under_way and (left <= 0 or left == gap.size.releases):
+            return None
+        return replace(gap, backward=end is self.back)
+
+
+def _narrowed(gap: ListingQuery, following: ListingQuery) -> ListingQuery:
+    """What is left of the gap, in pages as small as GitHub wanted them."""
+    size = min(gap.size, following.size)
+    if following.backward:
+        return replace(gap, before=following.before, size=size)
+    return replace(gap, after=following.after, size=size)
 
 
 async def _whole_release(ask: Ask, part: ReleasePart) -> Release:
@@ -51,7 +127,7 @@ async def _whole_release(ask: Ask, part: ReleasePart) -> Release:
         page, following = await ask(query)
         assets.update((asset.id, asset) for asset in page.assets)
         if following is None:
-            return replace(part.release, assets=tuple(assets.values()))
+            return structs.replace(part.release, assets=tuple(assets.values()))
         query = _moved_on(query, following)
     raise UpstreamError("A release has more assets than can be listed.")
 

@@ -45,9 +45,9 @@ class Query(Protocol[T_co]):
         """The error for GitHub's NOT_FOUND at the root of this query."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PageSize:
-    """How many releases, and assets of each, are asked for at once (1 to 100)."""
+    """How many releases, and assets of each, are asked for at once (1 to 100). They compare as `smaller` has them."""
 
     releases: int = 100
     assets: int = 100
@@ -63,22 +63,48 @@ def _asset_fields(digest: bool) -> str:
     return "pageInfo { hasNextPage endCursor } nodes { id name size createdAt " + ("digest " if digest else "") + "}"
 
 
+_NEWEST_FIRST = "orderBy: {field: CREATED_AT, direction: DESC}"
+_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+_PAGE_INFO_BACKWARD = "pageInfo { hasNextPage: hasPreviousPage endCursor: startCursor }"
+
+
 @dataclass(frozen=True, slots=True)
 class ListingQuery:
-    """A page of the repository's releases with their assets, the newest release first."""
+    """A page of the repository's releases with their assets, the newest release first.
+
+    The page begins behind the cursor `after`, or `backward` ends before the cursor `before`. The other one of the
+    two cursors is how far somebody has read who comes from the other end; without them it goes from end to end.
+    """
 
     repository: Repository
     after: str | None = None
+    before: str | None = None
+    backward: bool = False
     size: PageSize = PageSize()
 
     def document(self, *, digest: bool) -> str:
+        bounds = "last: $releases, before: $before" if self.backward else "first: $releases, after: $after"
+        cursors = "".join(f", ${name}: String" for name in self._cursors())
         return (
-            "query Listing($owner: String!, $name: String!, $releases: Int!, $assets: Int!, $after: String) {"
-            " repository(owner: $owner, name: $name) { nameWithOwner isArchived"
-            " releases(first: $releases, after: $after, orderBy: {field: CREATED_AT, direction: DESC}) {"
-            " pageInfo { hasNextPage endCursor } nodes { id isDraft publishedAt"
+            f"query Listing($owner: String!, $name: String!, $releases: Int!, $assets: Int!{cursors}) {{"
+            f" repository(owner: $owner, name: $name) {{ nameWithOwner isArchived{self._opposite()}"
+            f" releases({bounds}, {_NEWEST_FIRST}) {{"
+            f" totalCount {_PAGE_INFO_BACKWARD if self.backward else _PAGE_INFO} nodes {{ id isDraft publishedAt"
             f" releaseAssets(first: $assets) {{ {_asset_fields(digest)} }} }} }} }} }}"
         )
+
+    def _opposite(self) -> str:
+        """Asks, in the same moment, for the last release on the way to the other's place: the page may hold it."""
+        if not (self.before and self.after):
+            return ""
+        bounds = "first: 1, after: $after" if self.backward else "last: 1, before: $before"
+        return f" opposite: releases({bounds}, {_NEWEST_FIRST}) {{ nodes {{ id }} }}"
+
+    def _cursors(self) -> dict[str, str | None]:
+        """The cursors that the document names."""
+        if self.before and self.after:
+            return {"after": self.after, "before": self.before}
+        return {"before": self.before} if self.backward else {"after": self.after}
 
     def variables(self) -> dict[str, object]:
         return {
@@ -86,7 +112,7 @@ class ListingQuery:
             "name": self.repository.name,
             "releases": self.size.releases,
             "assets": self.size.assets,
-            "after": self.after,
+            **self._cursors(),
         }
 
     def smaller(self) -> ListingQuery | None:
@@ -94,9 +120,14 @@ class ListingQuery:
         return replace(self, size=size) if size else None
 
     def decode(self, data: msgspec.Raw) -> tuple[ListingPage, ListingQuery | None]:
-        """The page, and the query for the next one, which keeps this one's size."""
+        """The page, and the query for the next one, which keeps this one's size.
+
+        There is no next one where the page reaches the end, or the other's place.
+        """
         page = decode_listing(data)
-        return page, replace(self, after=page.more) if page.more else None
+        if page.more is None:
+            return page, None
+        return page, replace(self, before=page.more) if self.backward else replace(self, after=page.more)
 
     def missing(self) -> NotFoundError:
         return NotFoundError(

@@ -2,6 +2,9 @@
 
 Words: a *listing* is all releases of one repository with their assets; a *project* is what the Simple API
 calls by that name, and a *file* is one of its wheels or sdists.
+
+What there are ten thousands of is a Struct, which is made in a twentieth of a dataclass's time. None can be part of a
+circle, so the garbage collector need not look at them (`gc=False`): with each large page it would look at everything.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -19,8 +24,7 @@ from pypihub.index.names import FileNames
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True, gc=False):
     """A release asset, as GitHub tells of it.
 
     `id` is its GraphQL node id, `size` is in bytes, `digest` looks like `sha256:<64 hex digits>` and is None
@@ -34,8 +38,7 @@ class Asset:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True, gc=False):
     """A release with all its assets. `published_at` is None for a draft."""
 
     id: str
@@ -53,8 +56,7 @@ class Listing:
     releases: tuple[Release, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True, gc=False):
     """One file of a project, with the words of PEP 691 and PEP 700.
 
     `asset_id` and `filename` make its URL, `size` is in bytes, `sha256` is 64 hex digits where they are known,
@@ -88,7 +90,8 @@ class Project:
     @property
     def versions(self) -> tuple[str, ...]:
         """Every file's version once, ascending (PEP 700)."""
-        return tuple(dict.fromkeys(str(file.version) for file in self.files))
+        objects = {id(file.version): file.version for file in self.files}  # a release's files mostly share theirs
+        return tuple(dict.fromkeys(str(version) for version in objects.values()))
 
 
 def project_of(listing: Listing, name: NormalizedName) -> Project:
@@ -102,7 +105,8 @@ def project_of(listing: Listing, name: NormalizedName) -> Project:
         other = files.get(file.filename)
         if other is None or other.upload_time < file.upload_time:
             files[file.filename] = file
-    in_order = sorted(files.values(), key=lambda file: (file.version, file.filename))
+    by_name = sorted(files.values(), key=attrgetter("filename"))
+    in_order = sorted(by_name, key=attrgetter("version"))  # each by itself is far quicker than both as a tuple
     return Project(name, tuple(in_order), archived=listing.is_archived)
 
 

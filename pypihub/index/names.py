@@ -76,28 +76,55 @@ class FileNames:
         self._project = project
         spelled = r"[-_.]+".join(re.escape(part) for part in project.split("-"))
         self._prefix = re.compile(rf"(?:{spelled})-", re.IGNORECASE | re.ASCII)
-        self._versions: dict[str, Version] = {}  # one object for all files of a version saves megabytes
+        self._versions: dict[str, Version | None] = {}  # one object for all files of a version saves megabytes, too
+        self._tails: dict[str, bool] = {}
 
     def version(self, filename: str) -> Version | None:
         """The version of the wheel or sdist `filename`; None where it is no such file of this project."""
         prefix = self._prefix.match(filename)
-        if prefix is None or not _FILENAME.fullmatch(filename):
+        if prefix is None:
             return None
         if filename.endswith(".whl"):
             return self._wheel_version(filename)
+        if not _FILENAME.fullmatch(filename):
+            return None
         for suffix in _SDIST_SUFFIXES:
             if filename.endswith(suffix):
                 return _version(filename[prefix.end() : -len(suffix)])
         return None
 
     def _wheel_version(self, filename: str) -> Version | None:
-        if math.prod(part.count(".") + 1 for part in filename.split("-")[-3:]) > _MOST_TAGS:
+        """Each half is parsed once: the files of a release share name and version, and others build and tags."""
+        middle = filename.find("-", filename.find("-") + 1)
+        if middle < 0:
             return None
-        try:
-            name, version, _build, _tags = parse_wheel_filename(filename)
-        except InvalidWheelFilename:
+        stem, tail = filename[:middle], filename[middle:]
+        if tail not in self._tails:
+            self._tails[tail] = _is_tail(tail)
+        if not self._tails[tail]:
             return None
-        return self._versions.setdefault(filename.split("-", 2)[1], version) if name == self._project else None
+        if stem not in self._versions:
+            self._versions[stem] = self._stem_version(stem)
+        return self._versions[stem]
+
+    def _stem_version(self, stem: str) -> Version | None:
+        """The version in `name-version`, where the name is the project's."""
+        wheel = _parsed_wheel(f"{stem}-py3-none-any.whl")
+        return wheel[1] if wheel is not None and wheel[0] == self._project else None
+
+
+def _is_tail(tail: str) -> bool:
+    """Whether a wheel's name may end so, from the build or the tags on."""
+    if math.prod(part.count(".") + 1 for part in tail.split("-")[-3:]) > _MOST_TAGS:
+        return False
+    return _parsed_wheel(f"name-1{tail}") is not None
+
+
+def _parsed_wheel(filename: str) -> tuple[NormalizedName, Version] | None:
+    try:
+        return parse_wheel_filename(filename)[:2] if _FILENAME.fullmatch(filename) else None
+    except InvalidWheelFilename:
+        return None
 
 
 def _version(text: str) -> Version | None:

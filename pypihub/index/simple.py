@@ -7,6 +7,7 @@ Every URL is relative to the page, so that nothing depends on the host's name or
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pypihub.index.model import File, Project
 from pypihub.index.negotiate import Format
 
 API_VERSION = "1.4"
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)  # what `quote` leaves as it is; it takes five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,21 @@ def _file_url(file: File) -> str:
 
 
 def _asset_url(file: File) -> str:
-    return f"../../asset/{quote(file.asset_id, safe='')}/{quote(file.filename, safe='')}"
+    return f"../../asset/{_quoted(file.asset_id)}/{_quoted(file.filename)}"
 
 
-class _Hashes(Struct, frozen=True, omit_defaults=True):
+def _quoted(text: str) -> str:
+    """Percent-encoded as a part of a URL's path, and so without any character that means something in HTML."""
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
+
+
+class _Hashes(Struct, frozen=True, omit_defaults=True, gc=False):
     """A dictionary of hashes, in a tenth of its memory."""
 
     sha256: str | None = None
 
 
-class _FileEntry(Struct, frozen=True, rename="kebab", omit_defaults=True):
+class _FileEntry(Struct, frozen=True, rename="kebab", omit_defaults=True, gc=False):
     """A file in a JSON page; msgspec writes a time in UTC as PEP 700 wants it, with a Z.
 
     What is not known is left out: some clients drop a whole page for a null in it.
@@ -121,7 +128,8 @@ def _attributes(file: File) -> str:
 
 
 def _anchor(url: str, text: str, attributes: str = "") -> str:
-    return f'<a href="{escape(url)}"{attributes}>{escape(text)}</a><br>\n'
+    """A link; nothing in the URL or in the attributes needs to be escaped any more."""
+    return f'<a href="{url}"{attributes}>{escape(text)}</a><br>\n'
 
 
 def _html(title: str, anchors: Iterable[str], status: Iterable[str] = ()) -> bytes:

@@ -38,7 +38,7 @@ _DATA = {
     "repository": {
         "nameWithOwner": "octo/pkg",
         "isArchived": False,
-        "releases": {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []},
+        "releases": {"totalCount": 0, "pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []},
     }
 }
 

@@ -26,7 +26,7 @@ from pypihub.github.answers import UnknownFieldError
 from pypihub.github.client import Client
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
-from pypihub.github.queries import LookupQuery
+from pypihub.github.queries import ListingQuery, LookupQuery, PageSize
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.model import Asset, Listing
 from pypihub.index.names import Owner, Repository
@@ -113,6 +113,31 @@ async def test_a_listing_holds_releases_with_their_assets(upstream: Upstream) ->
         assert asset.digest is None or len(asset.digest) == len("sha256:") + 64
         assert asset.created_at.tzinfo is not None
     assert all(release.published_at for release in listing.releases if not release.is_draft)
+
+
+@ensureDeferred
+async def test_a_listing_can_be_read_from_both_ends(upstream: Upstream) -> None:
+    async def ask(query: ListingQuery) -> tuple[list[str], int, ListingQuery | None]:
+        page, following = await upstream.client._answer(upstream.token, query)
+        return [part.release.id for part in page.parts], page.total, following
+
+    listed = [release.id for release in (await upstream.listing()).releases]
+    three, seven = PageSize(3, 1), PageSize(7, 1)
+    first = ListingQuery(upstream.repository, size=three)
+    newest, total, from_front = await ask(first)
+    assert (newest, total) == (listed[:3], len(listed))
+    assert from_front
+    oldest, total, from_back = await ask(replace(first, backward=True))
+    assert (oldest, total) == (listed[-3:], len(listed))
+    assert from_back
+    gap = replace(from_front, before=from_back.before)
+    assert (await ask(gap))[0] == listed[3:6]
+    assert (await ask(replace(gap, backward=True)))[0] == listed[-6:-3]
+    _, _, after_seven = await ask(replace(first, size=seven))
+    assert after_seven
+    gap_of_three = replace(gap, before=after_seven.after)
+    for query in (gap_of_three, replace(gap_of_three, backward=True)):
+        assert await ask(query) == (listed[3:6], len(listed), None), "the page reaches the other's place"
 
 
 @ensureDeferred

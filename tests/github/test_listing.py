@@ -1,4 +1,4 @@
-"""A listing is read page by page until it is whole."""
+"""A listing is read page by page until it is whole. (How its two ends meet: test_both_ends.py)"""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def _part(name: str, *assets: str, more: str | None = None) -> ReleasePart:
 
 
 def _page(*parts: ReleasePart, more: str | None = None, name: str = "octo/pkg") -> ListingPage:
-    return ListingPage(name, False, parts, more)
+    """A page of a repository that says that it is small, so that nobody comes from its other end."""
+    return ListingPage(name, False, 1, parts, more)
 
 
 class _GitHub:

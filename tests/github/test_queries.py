@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
+from msgspec import structs
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import AssetsPage, ReleaseAsset
@@ -21,9 +22,21 @@ from pypihub.index.names import Owner, Repository
 
 _SCHEMA = Path(__file__).parents[2].parent / "shared" / "github" / "schema.graphql"
 _LISTING = ListingQuery(Repository(Owner("octo"), "pkg"), after="cursor")
+_BACKWARD = replace(_LISTING, after=None, before="end", backward=True)
+_MIDDLE = replace(_LISTING, before="end")
 _ASSETS = AssetsQuery("RE_1", "cursor")
 _ASSET = LookupQuery(("RA_1",))
-_QUERIES = pytest.mark.parametrize("query", [_LISTING, _ASSETS, _ASSET], ids=lambda query: type(query).__name__)
+_ALL = {
+    "first page": ListingQuery(Repository(Owner("octo"), "pkg")),
+    "forward": _LISTING,
+    "last page": replace(_BACKWARD, before=None),
+    "backward": _BACKWARD,
+    "forward between": _MIDDLE,
+    "backward between": replace(_MIDDLE, backward=True),
+    "assets": _ASSETS,
+    "lookup": _ASSET,
+}
+_QUERIES = pytest.mark.parametrize("query", _ALL.values(), ids=_ALL)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +108,7 @@ def _raw(value: object) -> msgspec.Raw:
 
 
 _NO_MORE = {"hasNextPage": False, "endCursor": "x"}
+_NO_CURSOR = {"hasNextPage": True, "endCursor": None}
 _NODE = {"id": "RA_1", "name": "pkg-1.0.zip", "size": 5, "createdAt": "2026-01-02T03:04:05Z", "digest": "sha256:00"}
 _READ = Asset("RA_1", "pkg-1.0.zip", 5, "sha256:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 _RELEASE = {
@@ -103,11 +117,12 @@ _RELEASE = {
     "publishedAt": None,
     "releaseAssets": {"pageInfo": {"hasNextPage": True, "endCursor": "a1"}, "nodes": [_NODE]},
 }
-_REPOSITORY = {
-    "nameWithOwner": "Octo/Pkg",
-    "isArchived": True,
-    "releases": {"pageInfo": {"hasNextPage": True, "endCursor": "r1"}, "nodes": [_RELEASE, None]},
+_RELEASES = {
+    "totalCount": 7,
+    "pageInfo": {"hasNextPage": True, "endCursor": "r1"},
+    "nodes": [_RELEASE, None],
 }
+_REPOSITORY = {"nameWithOwner": "Octo/Pkg", "isArchived": True, "releases": _RELEASES}
 _ASSET_NODE = {
     "__typename": "ReleaseAsset",
     "name": "pkg-1.0.zip",
@@ -121,15 +136,31 @@ _ASSET_NODE = {
 def test_a_page_of_a_listing_is_read() -> None:
     page, following = _LISTING.decode(_raw({"repository": _REPOSITORY}))
     assert following == replace(_LISTING, after="r1")
-    assert (page.name_with_owner, page.is_archived, page.more) == ("Octo/Pkg", True, "r1")
+    assert (page.name_with_owner, page.is_archived, page.total, page.more) == ("Octo/Pkg", True, 7, "r1")
     (part,) = page.parts
     assert (part.release, part.more) == (Release("RE_1", True, None, (_READ,)), "a1")
+
+
+def test_a_page_that_is_read_backward_goes_on_before_its_beginning() -> None:
+    _page, following = _BACKWARD.decode(_raw({"repository": _REPOSITORY}))
+    assert following == replace(_BACKWARD, before="r1")
+
+
+@pytest.mark.parametrize("query", [_MIDDLE, replace(_MIDDLE, backward=True)])
+@pytest.mark.parametrize(
+    ("opposite", "is_met"), [([], True), ([{"id": "RE_1"}], True), ([{"id": "RE_2"}], False), ([None], False)]
+)
+def test_a_page_that_reaches_the_other_readers_place_is_the_last(
+    query: ListingQuery, opposite: list[object], is_met: bool
+) -> None:
+    _page, following = query.decode(_raw({"repository": {**_REPOSITORY, "opposite": {"nodes": opposite}}}))
+    assert (following is None) is is_met
 
 
 def test_a_page_of_assets_is_read_with_or_without_digests() -> None:
     plain = {key: value for key, value in _NODE.items() if key != "digest"}
     page, following = _ASSETS.decode(_raw({"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [plain, None]}}}))
-    assert (page, following) == (AssetsPage((replace(_READ, digest=None),), None), None)
+    assert (page, following) == (AssetsPage((structs.replace(_READ, digest=None),), None), None)
 
 
 def test_an_asset_is_read_and_its_url_does_not_show() -> None:
@@ -153,17 +184,11 @@ def test_a_node_that_is_no_released_asset_is_not_found(node: object) -> None:
         (_LISTING, {"repository": None}),
         (_LISTING, {"repository": {**_REPOSITORY, "nameWithOwner": None}}),
         (_LISTING, {"repository": {**_REPOSITORY, "releases": None}}),
-        (_LISTING, {"repository": {**_REPOSITORY, "releases": {"pageInfo": _NO_MORE, "nodes": None}}}),
-        (_LISTING, {"repository": {**_REPOSITORY, "releases": {"pageInfo": None, "nodes": []}}}),
-        (
-            _LISTING,
-            {
-                "repository": {
-                    **_REPOSITORY,
-                    "releases": {"pageInfo": {"hasNextPage": True, "endCursor": None}, "nodes": []},
-                }
-            },
-        ),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {**_RELEASES, "nodes": None}}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {**_RELEASES, "pageInfo": None}}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {**_RELEASES, "totalCount": None}}}),
+        (_LISTING, {"repository": {**_REPOSITORY, "releases": {**_RELEASES, "pageInfo": _NO_CURSOR}}}),
+        (_MIDDLE, {"repository": {**_REPOSITORY, "opposite": {"nodes": None}}}),
         (_ASSETS, {"node": None}),
         (_ASSETS, {"node": {}}),
         (_ASSETS, {"node": {"releaseAssets": {"pageInfo": _NO_MORE, "nodes": [{**_NODE, "size": None}]}}}),

@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from pypihub.errors import NotFoundError
 from pypihub.index.names import FileNames, is_repository_name, normalize_project, parse_owner
@@ -125,6 +126,24 @@ _PIECES = st.text(max_size=20) | st.from_regex(r"[0-9a-z.!+_-]{0,40}", fullmatch
 @given(_PIECES, st.sampled_from([".whl", ".tar.gz", ".zip", "-py3-none-any.whl", "-1-py3-none-any.whl", ""]))
 def test_no_file_name_upsets_the_reader(middle: str, suffix: str) -> None:
     FileNames(normalize_project("pkg")).version(f"pkg-{middle}{suffix}")
+
+
+_PARTS = st.sampled_from(
+    ["pkg", "PKG", "p.kg", "pkg_", "__", "é", "1.0", "1.0.0", "v2", "1.0+x", "1!1", "-", "", " 1.0", "1", "1build",
+     "b1", "py3", "none", "any", "py2.py3", "py3.", ".", "a b", "\n", "manylinux_2_17_x86_64.manylinux2014_x86_64"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(_PARTS, min_size=2, max_size=6).map("-".join), max_size=12))
+def test_wheels_are_recognized_as_packaging_does_it_whatever_was_read_before(names: list[str]) -> None:
+    known = FileNames(normalize_project("pkg"))
+    for filename in (f"{prefix}{name}.whl" for name in names for prefix in ("", "pkg-", "pkg-1.0-")):
+        try:
+            name, version, *_ = parse_wheel_filename(filename)
+            expected = version if name == "pkg" and re.fullmatch(r"[!-~]+", filename) else None
+        except InvalidWheelFilename:
+            expected = None
+        assert known.version(filename) == expected, filename
 
 
 def test_a_wheel_name_that_stands_for_many_tags_costs_little() -> None:

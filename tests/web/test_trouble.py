@@ -283,6 +283,48 @@ async def test_a_client_that_goes_away_ends_the_call(hub: Hub, reactor: Any) -> 
     assert hub.asked() == 1, "it was asked again for nobody"
 
 
+def publish_many(hub: Hub) -> None:
+    """A repository so large that it is read from both ends."""
+    repository = hub.world.add_repository("octo/demo")
+    for number in range(250):
+        repository.add_release(f"v{number}")
+
+
+@ensureDeferred
+async def test_trouble_at_one_end_of_a_large_repository_ends_the_other(hub: Hub, reactor: Any) -> None:
+    publish_many(hub)
+    forbidden = {"type": "FORBIDDEN", "path": ["repository"], "message": "Not for you."}
+    hub.sandbox.faults.add(Hang(), skip=1)
+    hub.sandbox.faults.add(GraphQLErrors((forbidden,)), skip=2)
+    answer = await hub.get(PAGE)
+    assert (answer.code, hub.asked()) == (403, 3)
+    while hub.sandbox.connections > 1:  # the one that was answered is kept for the next call
+        await deferLater(reactor, 0.001)
+
+
+@ensureDeferred
+async def test_trouble_at_both_ends_that_passes_is_not_seen(hub: Hub) -> None:
+    publish_many(hub)
+    hub.world.find_repository("octo", "demo").releases["v0"].add_asset("demo-1.0.tar.gz", b"x")  # type: ignore[union-attr]
+    hub.sandbox.faults.add(Html(502), skip=1, times=2)
+    assert (await hub.get(PAGE)).code == 200
+
+
+@ensureDeferred
+async def test_a_client_that_goes_away_ends_the_calls_at_both_ends(hub: Hub, reactor: Any) -> None:
+    publish_many(hub)
+    hub.sandbox.faults.add(Hang(), skip=1, times=None)
+    request = Deferred.fromCoroutine(hub.get(PAGE))
+    while hub.asked() < 3:
+        await deferLater(reactor, 0.001)
+    request.cancel()
+    with pytest.raises(ResponseNeverReceived):
+        await request
+    while hub.sandbox.connections > 1:
+        await deferLater(reactor, 0.001)
+    assert hub.asked() == 3
+
+
 @ensureDeferred
 async def test_a_github_that_takes_no_connection_is_504(make_hub: Callable[..., Any], reactor: Any) -> None:
     hub = await make_hub(timeout=0.2)
@@ -338,7 +380,7 @@ async def test_times_without_a_zone_are_trouble(hub: Hub, data: bytes) -> None:
     publish(hub)
     asset = b'{"id":"RA_1","name":"demo-1.zip","size":5,"createdAt":' + data + b"}"
     body = (
-        b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"releases":{"pageInfo":'
+        b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"releases":{"totalCount":1,"pageInfo":'
         b'{"hasNextPage":false,"endCursor":null},"nodes":[{"id":"RE_1","isDraft":false,"publishedAt":null,'
         b'"releaseAssets":{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[' + asset + b"]}}]}}}}"
     )
