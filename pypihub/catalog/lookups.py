@@ -87,6 +87,10 @@ class Lookups:
             raise StoppingError
         return await self._join(token, *key)
 
+    def find_ahead(self, token: Token, asset_id: str) -> None:
+        """Begins to look the asset up for a reader to come, who is told of trouble."""
+        Deferred.fromCoroutine(self.asset(token, asset_id)).addErrback(lambda failure: failure.trap(PyPIHubError))
+
     def until(self, token: Token, asset_id: str) -> float:
         """The moment up to which what was found of the asset serves; one in the past where nothing does."""
         return self._found.get((self._hasher(token), asset_id), (0.0,))[0]

@@ -126,7 +126,10 @@ class Wheels:
             files += await self._described(project.files[start : start + LOOKED_UP_AT_ONCE], assets)
         for file in _of_newest_version(files):
             if file.core_metadata is True:
-                pending |= self._ahead.add(key_of(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+                is_taken = self._ahead.add(key_of(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+                if is_taken:  # all are looked up in one call, be there more than are read at once
+                    self._lookups.find_ahead(token, file.asset_id)
+                pending |= is_taken
         return replace(project, files=tuple(files)), pending
 
     async def _described(self, files: Sequence[File], assets: Mapping[str, Asset]) -> list[File]:
