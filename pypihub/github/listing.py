@@ -63,7 +63,8 @@ class _Reading:
     def __init__(self, ask: Ask, query: ListingQuery) -> None:
         self._ask = ask
         self._gap: ListingQuery | None = query  # what neither end has read yet; None once they have met
-        self._total = self._pages = 0
+        self._total = 0
+        self._pages = 1
         self._incomplete: list[tuple[_End, ReleasePart]] = []
         self.front = _End()
         self.back = _End()
@@ -71,6 +72,7 @@ class _Reading:
     async def read(self, end: _End) -> None:
         """Reads pages from this end, and completes then the releases that are incomplete, whoever found them."""
         while query := self._next(end):
+            self._pages += 1
             end.under_way = query.size.releases
             page, following = await self._ask(query)
             end.under_way = 0
@@ -88,10 +90,11 @@ class _Reading:
         for part in parts:
             if part.release.id not in end.releases and part.release.id not in other.releases:
                 end.releases[part.release.id] = part.release
-                self._incomplete += [(end, part)] if part.more is not None else []
+                if part.more is not None:
+                    self._incomplete.append((end, part))
         if self._gap is not None and following is not None:
             self._gap = _narrowed(self._gap, _moved_on(query, following))
-        self._total, self._pages = page.total, self._pages + 1
+        self._total = page.total
 
     def _next(self, end: _End) -> ListingQuery | None:
         """The query for this end's next page; None where the ends have met, or the other will do the rest.

@@ -94,7 +94,7 @@ class ListingQuery:
         )
 
     def _opposite(self) -> str:
-        """Asks, in the same moment, for the last release on the way to the other's place: the page may hold it."""
+        """Asks, in the same moment, for the release next to the other's place: where the page holds it, they meet."""
         if not (self.before and self.after):
             return ""
         bounds = "first: 1, after: $after" if self.backward else "last: 1, before: $before"

@@ -18,7 +18,7 @@ NOW = 1_800_000_000
 ME, OTHER = Token("ghp_mine"), Token("ghp_other")
 FINE = (
     b'{"data":{"repository":{"nameWithOwner":"octo/pkg","isArchived":false,"releases":'
-    b'{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[]}}}}'
+    b'{"totalCount":0,"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[]}}}}'
 )
 PRIMARY = b'{"errors":[{"type":"RATE_LIMIT","message":"API rate limit already exceeded for user ID 1."}]}'
 SECONDARY = b'{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}'

@@ -20,7 +20,7 @@ from pypihub.errors import BusyError, RateLimitedError, UpstreamTimeoutError, Up
 from pypihub.github.answers import Reply
 from pypihub.github.breaker import MOST_FAILURES, BreakerOpenError
 from pypihub.github.client import Client
-from pypihub.github.credentials import SignedURL, Token
+from pypihub.github.credentials import SignedURL, Source, Token
 from pypihub.github.places import MOST_AT_ONCE, MOST_OF_A_TOKEN, MOST_WAITING
 from pypihub.github.transport import SLOWEST, Transport
 from pypihub.index.names import Owner, Repository
@@ -116,8 +116,8 @@ class Room:
 
     def fetch(self, number: int = 1) -> list[Visit]:
         """Readings from the storage, which may take a hundred seconds longer."""
-        url = SignedURL("http://storage.example/file")
-        return [Visit(self.transport.fetch(url, {}, 100 * SLOWEST)) for _ in range(number)]
+        source = Source(SignedURL("http://storage.example/file"))
+        return [Visit(self.transport.fetch(source, {}, 100 * SLOWEST)) for _ in range(number)]
 
 
 def outcomes(visits: list[Visit]) -> set[int | type[BaseException] | None]:
