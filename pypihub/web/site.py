@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
@@ -11,6 +13,7 @@ from twisted.web.server import Request, Site
 
 from pypihub.catalog.catalog import Catalog
 from pypihub.web.app import App
+from pypihub.web.connections import Connections
 from pypihub.web.responses import NOTHING_HERE, send_error
 
 _access = Logger("pypihub.access")
@@ -47,6 +50,15 @@ class HubSite(Site):
 
     noisy = False
 
+    def __init__(self, resource: IResource) -> None:
+        super().__init__(resource, timeout=60, parsePOSTFormSubmission=False)
+        self.displayTracebacks = False
+        self.connections = Connections(self.reactor)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Called by Twisted for each connection."""
+        return self.connections.watch(super().buildProtocol(addr))
+
     def log(self, request: HTTPRequest) -> None:
         """Called by Twisted when a request is finished."""
         path = request.path if request.path.startswith(b"/") else b"-"
@@ -61,11 +73,9 @@ class HubSite(Site):
         )
 
 
-def make_site(catalog: Catalog, *, proxies: bool = False) -> Site:
+def make_site(catalog: Catalog, *, proxies: bool = False) -> HubSite:
     """The site that serves the catalog; `proxies` as for `App`."""
-    site = HubSite(Entrance(App(catalog, proxies=proxies).app.resource()), timeout=60, parsePOSTFormSubmission=False)
-    site.displayTracebacks = False
-    return site
+    return HubSite(Entrance(App(catalog, proxies=proxies).app.resource()))
 
 
 def _client(request: HTTPRequest) -> str:
