@@ -53,6 +53,24 @@ def _serve(file: Path | None) -> None:
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
+@main.command(hidden=True)
+@_CONFIG
+@click.option("--sockets", type=click.IntRange(1), required=True)
+@click.option("--relayed", is_flag=True)
+def worker(config: Path, sockets: int, relayed: bool) -> None:
+    """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
+    from twisted.internet import reactor
+
+    from pypihub.daemon.logs import hand_over_to, log_to
+    from pypihub.daemon.worker import run_worker
+
+    (hand_over_to if relayed else log_to)(sys.stdout)
+    try:
+        run_worker(config, sockets, reactor)
+    except ConfigError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
 @main.command()
 @click.option(
     "--from",

@@ -56,12 +56,13 @@ class TLS(_Table, frozen=True, kw_only=True):
 
 
 class Server(_Table, frozen=True, kw_only=True):
-    """`[server]`: where to listen. `endpoint` stands instead of host, port and tls."""
+    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls."""
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
     port: Annotated[int, Meta(ge=1, le=65535)] = 3141
     endpoint: str | tuple[str, ...] | None = None
     tls: TLS | None = None
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
 class Replace(_Table, frozen=True, kw_only=True):

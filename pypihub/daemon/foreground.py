@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from twisted.application.service import IService
@@ -25,6 +26,7 @@ def start_service(service: IService) -> IService:
 def run_service(service: IService, reactor: Any) -> None:
     """Runs the reactor and the service until SIGINT or SIGTERM, then stops the service.
 
+    That takes as long as the answers under way. SIGINT a second time ends the process at once.
     Raises ConfigError where a port cannot be had, and whatever else kept the service from starting.
     """
     failures: list[Exception] = []
@@ -36,8 +38,14 @@ def run_service(service: IService, reactor: Any) -> None:
             failures.append(error)
             reactor.stop()
 
+    def stop() -> object:  # the reactor stops once, and a second signal would be an error to it
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # init systems send it to each process
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return service.stopService()
+
     reactor.callWhenRunning(start)
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.addSystemEventTrigger("before", "shutdown", stop)
     reactor.run()
     if failures:
         raise failures[0]

@@ -11,7 +11,6 @@ from typing import Any
 from platformdirs import user_cache_dir
 from twisted.logger import Logger
 from twisted.web.client import HTTPConnectionPool
-from twisted.web.server import Site
 
 from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.hashes import Hashes
@@ -43,7 +42,7 @@ _access = Logger("pypihub.access")
 class House:
     """All that runs, between `open` and `close`; `site` is what the world sees of it."""
 
-    site: Site
+    site: HubSite
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -54,7 +53,8 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Ends what is under way, and the connections to GitHub; closes the store."""
+        """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
+        await self.site.end()
         self.listings.stop()
         self.pages.stop()
         await self.knowledge.close()

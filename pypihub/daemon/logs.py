@@ -1,18 +1,26 @@
-"""Logging in the foreground: one line an event on stdout, and one a request."""
+"""Logging in the foreground, one line an event on stdout; and logging for another process, or by way of it."""
 
 from __future__ import annotations
 
 from typing import IO
 
+import msgspec
 from twisted.logger import (
     FileLogObserver,
     FilteringLogObserver,
+    ILogObserver,
+    InvalidLogLevelError,
     LogEvent,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
+    eventAsText,
     formatEventAsClassicLogText,
     globalLogBeginner,
 )
+from zope.interface import provider
+
+_LONGEST = 64 * 1024
 
 ACCESS = "pypihub.access"
 _HERE = "\0"
@@ -20,10 +28,27 @@ _HERE = "\0"
 
 def log_to(stream: IO[str]) -> None:
     """Writes to the stream what PyPIHub logs from now on, and what others warn of."""
+    _begin(FileLogObserver(stream, _lines))
+
+
+def hand_over_to(stream: IO[str]) -> None:
+    """As `log_to`, for a process that reads the lines, and logs them where it logs itself; see `Received`."""
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        line = _Line(event["log_level"].name, event.get("log_namespace", ""), text)
+        stream.write(msgspec.json.encode(line).decode() + "\n")
+        stream.flush()
+
+    _begin(observe)
+
+
+def _begin(observer: ILogObserver) -> None:
     wanted = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
     wanted.setLogLevelForNamespace("pypihub", LogLevel.info)
-    observer = FilteringLogObserver(FileLogObserver(stream, _lines), [wanted])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+    observers = [FilteringLogObserver(observer, [wanted])]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
 
 
 def _lines(event: LogEvent) -> str | None:
@@ -32,3 +57,45 @@ def _lines(event: LogEvent) -> str | None:
         return formatEventAsClassicLogText(event)
     before, _, after = (formatEventAsClassicLogText({**event, "text": _HERE}) or _HERE).partition(_HERE)
     return before + event["text"].replace("\n", after + before) + after
+
+
+class _Line(msgspec.Struct, frozen=True, array_like=True):
+    """An event on its way: one line of JSON, also where the text is a traceback."""
+
+    level: str
+    namespace: str
+    text: str
+
+
+class Received:
+    """What another process wrote: events that it handed over, and whatever else came out of it.
+
+    Lines of more than 64 KiB are taken in pieces.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        """Logs the lines that are complete."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST:
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            _log_again(line)
+
+    def close(self) -> None:
+        """Logs what was left over."""
+        if self._rest:
+            _log_again(self._rest)
+            self._rest = b""
+
+
+def _log_again(line: bytes) -> None:
+    try:
+        event = msgspec.json.decode(line, type=_Line)
+        level = LogLevel.lookupByName(event.level)
+    except (msgspec.DecodeError, InvalidLogLevelError):  # the interpreter's last words, or a library's
+        event, level = _Line("warn", "pypihub", line.decode(errors="backslashreplace")), LogLevel.warn
+    Logger(event.namespace).emit(level, "{text}", text=event.text)

@@ -6,130 +6,55 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL, crypto
 from twisted.application.service import IService, MultiService, Service
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
-from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.server import Site
+from twisted.internet.defer import Deferred
 
-from pypihub import __version__
-from pypihub.certificates import read_certificates
-from pypihub.config import TLS, Config, Server, load_config
+from pypihub.config import Config, load_config
 from pypihub.daemon.house import House, build_house
+from pypihub.daemon.listening import Listener, make_endpoints
+from pypihub.daemon.ports import InheritedPorts
+from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
 from pypihub.github.client import BACKOFF
 
-_log = Logger("pypihub")
 
+def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
+    """The daemon of a configuration file, or of the defaults; raises ConfigError, which names the file.
 
-def load_service(file: Path | None, reactor: Any) -> IService:
-    """The daemon of a configuration file, or of the defaults; raises ConfigError, which names the file."""
+    With `relays` this process logs for its workers, if it has some; otherwise they write to its stdout themselves.
+    """
     config = load_config(file)
     try:
+        if file is not None and config.server.workers > 1:
+            return make_supervisor(config.server, file, reactor, relays=relays)
         return make_service(config, reactor)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
 
 
-def make_service(config: Config, reactor: Any, *, backoff: Sequence[float] = BACKOFF) -> IService:
-    """The whole daemon as a service. Nothing listens, is asked or is opened until it is started.
+def make_service(
+    config: Config, reactor: Any, *, backoff: Sequence[float] = BACKOFF, ports: InheritedPorts | None = None
+) -> MultiService:
+    """The daemon in this process as a service. Nothing listens, is asked or is opened until it is started.
 
-    `backoff` are the pauses in seconds before GitHub is asked again.
+    `backoff` are the pauses in seconds before GitHub is asked again. `ports` are those of a supervisor, which tells
+    of them.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
-    endpoints = make_endpoints(config.server, reactor)
+    endpoints = make_endpoints(config.server, ports or reactor)
     house = build_house(config, reactor, backoff)
     service = MultiService()
     _Rooms(house).setServiceParent(service)
     for endpoint in endpoints:
-        Listener(endpoint, house.site).setServiceParent(service)
+        Listener(endpoint, house.site, tells=ports is None).setServiceParent(service)
     return service
 
 
-def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
-    """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
-    if server.endpoint is not None:
-        strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-        return [_described(reactor, text) for text in strings]
-    if server.tls is not None:
-        return [SSL4ServerEndpoint(reactor, server.port, _context(server.tls), interface=server.host)]
-    kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
-    return [kind(reactor, server.port, interface=server.host)]
-
-
-def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
-    except Exception as error:  # each of Twisted's parsers has errors of its own
-        raise ConfigError(
-            f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
-        ) from None
-    return endpoint
-
-
-def _context(tls: TLS) -> CertificateOptions:
-    """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
-    certificates, key = read_certificates(tls.crt, tls.key)
-    try:
-        certificate, *chain = map(crypto.X509.from_cryptography, certificates)
-        options = CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # TypeError for kinds without TLS
-            certificate=certificate,
-            extraCertChain=chain,
-            raiseMinimumTo=TLSVersion.TLSv1_2,
-        )
-        options.getContext()  # OpenSSL says now what it would say at every connection
-    except TypeError:
-        raise ConfigError(f"server.tls.key: should be a key for TLS, and {tls.key} holds one of another kind") from None
-    except (SSL.Error, crypto.Error) as error:
-        why = ", ".join(reason for *_, reason in error.args[0])
-        raise ConfigError(f"server.tls.crt: OpenSSL refuses {tls.crt} or its key: {why}") from None
-    return options
-
-
-class Listener(Service):
-    """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
-
-    `address` is where it listens, once it does.
-    """
-
-    def __init__(self, endpoint: IStreamServerEndpoint, site: Site) -> None:
-        self._endpoint = endpoint
-        self._site = site
-        self._port: IListeningPort | None = None
-        self.address: IAddress | None = None
-
-    def privilegedStartService(self) -> None:
-        """Listens before twistd gives up its privileges."""
-        failures: list[Failure] = []
-        self._endpoint.listen(self._site).addCallbacks(self._listens, failures.append)
-        if failures:
-            failures[0].raiseException()
-
-    def startService(self) -> None:
-        """Listens, if that is not done yet."""
-        super().startService()
-        if self._port is None:
-            self.privilegedStartService()
-
-    def stopService(self) -> Deferred[None]:
-        """Listens no more."""
-        super().stopService()
-        port, self._port, self.address = self._port, None, None
-        stopping = port.stopListening() if port is not None else None
-        return succeed(None) if stopping is None else stopping
-
-    def _listens(self, port: IListeningPort) -> None:
-        self._port, self.address = port, port.getHost()
-        _log.info("PyPIHub {version} listens on {address}", version=__version__, address=_readable(self.address))
-
-
 class _Rooms(Service):
-    """Opens the store at the start (not before twistd has forked); ends the background and the connections."""
+    """Opens the store at the start (not before twistd has forked).
+
+    In the end, while nothing listens any more, it waits for the answers under way, then ends the background.
+    """
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -141,8 +66,3 @@ class _Rooms(Service):
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self._house.close())
-
-
-def _readable(address: IAddress) -> str:
-    host, number = getattr(address, "host", None), getattr(address, "port", None)
-    return str(address) if host is None else f"[{host}]:{number}" if ":" in host else f"{host}:{number}"

@@ -29,7 +29,8 @@ class Options(usage.Options):
         from twisted.internet import reactor
 
         try:
-            self.service = load_service(Path(self["config"]) if self["config"] is not None else None, reactor)
+            file = Path(self["config"]) if self["config"] is not None else None
+            self.service = load_service(file, reactor, relays=True)
         except ConfigError as error:
             raise SystemExit(f"pypihub: {error.message}") from None
 

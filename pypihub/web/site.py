@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IAddress
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from pypihub.web.access import AccessLog
+from pypihub.web.connections import Connections
 from pypihub.web.front import Front
 from pypihub.web.responses import NOTHING_HERE, send_error
 
@@ -59,14 +61,19 @@ class HubSite(Site):
         self.displayTracebacks = False
         self.front = front
         self._access = access
+        self.connections = Connections(self.reactor)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Called by Twisted for each connection."""
+        return self.connections.watch(super().buildProtocol(addr))
 
     def log(self, request: HTTPRequest) -> None:
         """Called by Twisted when a request is finished."""
         if self._access is not None:
             self._access.note(request)
 
-    def stopFactory(self) -> Any:
-        """Called by Twisted when the port is closed."""
+    async def end(self) -> None:
+        """Waits for the answers under way; nothing may listen for the site any more."""
+        await self.connections.drain()
         if self._access is not None:
             self._access.flush()
-        return super().stopFactory()

@@ -1,0 +1,106 @@
+"""Where PyPIHub listens: the endpoints that a configuration names, and the service that listens on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pypihub import __version__
+from pypihub.certificates import read_certificates
+from pypihub.config import TLS, Server
+from pypihub.errors import ConfigError
+
+_log = Logger("pypihub")
+
+
+def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
+    """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
+    if server.endpoint is not None:
+        strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
+        return [_described(reactor, text) for text in strings]
+    if server.tls is not None:
+        return [SSL4ServerEndpoint(reactor, server.port, _context(server.tls), interface=server.host)]
+    kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
+    return [kind(reactor, server.port, interface=server.host)]
+
+
+def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    except Exception as error:  # each of Twisted's parsers has errors of its own
+        raise ConfigError(
+            f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
+        ) from None
+    return endpoint
+
+
+def _context(tls: TLS) -> CertificateOptions:
+    """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
+    certificates, key = read_certificates(tls.crt, tls.key)
+    try:
+        certificate, *chain = map(crypto.X509.from_cryptography, certificates)
+        options = CertificateOptions(
+            privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # TypeError for kinds without TLS
+            certificate=certificate,
+            extraCertChain=chain,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
+        )
+        options.getContext()  # OpenSSL says now what it would say at every connection
+    except TypeError:
+        raise ConfigError(f"server.tls.key: should be a key for TLS, and {tls.key} holds one of another kind") from None
+    except (SSL.Error, crypto.Error) as error:
+        why = ", ".join(reason for *_, reason in error.args[0])
+        raise ConfigError(f"server.tls.crt: OpenSSL refuses {tls.crt} or its key: {why}") from None
+    return options
+
+
+class Listener(Service):
+    """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
+
+    `address` is where it listens, once it does; it `tells` of it in the log.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True) -> None:
+        self._endpoint = endpoint
+        self._site = site
+        self._tells = tells
+        self._port: IListeningPort | None = None
+        self.address: IAddress | None = None
+
+    def privilegedStartService(self) -> None:
+        """Listens before twistd gives up its privileges."""
+        failures: list[Failure] = []
+        self._endpoint.listen(self._site).addCallbacks(self._listens, failures.append)
+        if failures:
+            failures[0].raiseException()
+
+    def startService(self) -> None:
+        """Listens, if that is not done yet."""
+        super().startService()
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[None]:
+        """Listens no more."""
+        super().stopService()
+        port, self._port, self.address = self._port, None, None
+        stopping = port.stopListening() if port is not None else None
+        return succeed(None) if stopping is None else stopping
+
+    def _listens(self, port: IListeningPort) -> None:
+        self._port, self.address = port, port.getHost()
+        if self._tells:
+            _log.info("PyPIHub {version} listens on {address}", version=__version__, address=_readable(self.address))
+
+
+def _readable(address: IAddress) -> str:
+    host, number = getattr(address, "host", None), getattr(address, "port", None)
+    return str(address) if host is None else f"[{host}]:{number}" if ":" in host else f"{host}:{number}"

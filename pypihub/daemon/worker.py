@@ -1,0 +1,86 @@
+"""One of several processes that serve, started by the supervisor: what is different from serving alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pypihub.config import Server, load_config
+from pypihub.daemon.foreground import run_service
+from pypihub.daemon.ports import InheritedPorts
+from pypihub.daemon.service import make_service
+from pypihub.daemon.supervisor import FIRST_SOCKET
+
+
+def run_worker(file: Path, sockets: int, reactor: Any) -> None:
+    """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
+
+    Raises ConfigError for a configuration that cannot be served.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
+    config = load_config(file)
+    ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
+    config = msgspec.structs.replace(config, server=_without_systemd(config.server))
+    service = make_service(config, reactor, ports=ports)
+    Lifeline(0, reactor).setServiceParent(service)
+    run_service(service, reactor)
+
+
+_SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
+
+
+def _without_systemd(server: Server) -> Server:
+    """systemd's sockets are for the supervisor to find; here the next one serves, whatever its address is."""
+    if server.endpoint is None:
+        return server
+    endpoints = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
+    return msgspec.structs.replace(server, endpoint=tuple(_SYSTEMD.sub(r"\1tcp:0", text) for text in endpoints))
+
+
+@implementer(IReadDescriptor)
+class Lifeline(Service):
+    """The reading end of a pipe whose other end is the supervisor's: when that ends, however it does, so do we."""
+
+    def __init__(self, descriptor: int, reactor: Any) -> None:
+        self._descriptor = descriptor
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        """Listens for the end."""
+        super().startService()
+        self._reactor.addReader(self)
+
+    def stopService(self) -> None:
+        """We end ourselves."""
+        super().stopService()
+        self._reactor.removeReader(self)
+
+    def fileno(self) -> int:
+        """Twisted's."""
+        return self._descriptor
+
+    def doRead(self) -> None:
+        """Twisted's; nothing is ever written to the other end."""
+        if not os.read(self._descriptor, 1024):
+            self._end()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Twisted's, where the operating system tells of the end in this way."""
+        self._end()
+
+    def logPrefix(self) -> str:
+        """Twisted's."""
+        return type(self).__name__
+
+    def _end(self) -> None:
+        self._reactor.removeReader(self)
+        self._reactor.stop()

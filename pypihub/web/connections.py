@@ -1,0 +1,123 @@
+"""The connections of a site, and how they end without an answer cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request
+from zope.interface import implementer
+
+_log = Logger("pypihub")
+
+PATIENCE = 30.0
+"""Seconds that answers under way are waited for."""
+
+
+class Connections:
+    """The open connections of a site. A request costs one call more; what goes on is looked at in the end only."""
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        self._reactor = reactor
+        self._open: set[Connection] = set()
+        self._ending = False
+        self._quiet: Deferred[None] | None = None
+
+    def watch(self, channel: Any) -> Connection:
+        """What stands between a new connection and the HTTP channel that Twisted made for it."""
+        return Connection(channel, self)
+
+    async def drain(self) -> None:
+        """Ends each connection when its answer is sent, and waits for that, `PATIENCE` seconds at most.
+
+        One that had no request yet is left alone: it may come while others are waited for.
+        """
+        self._ending = True
+        for connection in list(self._open):
+            connection.end()
+        if self._is_busy():
+            self._quiet = Deferred()
+            try:
+                await self._quiet.addTimeout(PATIENCE, self._reactor)
+            except DeferredTimeoutError:
+                _log.warn("Some requests were under way for more than {seconds:.0f} s", seconds=PATIENCE)
+
+    def opened(self, connection: Connection) -> None:
+        """Called by a connection that is made."""
+        self._open.add(connection)
+
+    def asked(self, connection: Connection) -> None:
+        """Called by a connection that a request begins on."""
+        if self._ending:
+            connection.end()
+
+    def closed(self, connection: Connection) -> None:
+        """Called by a connection that is gone."""
+        self._open.discard(connection)
+        if self._quiet is not None and not self._quiet.called and not self._is_busy():
+            self._quiet.callback(None)
+
+    def _is_busy(self) -> bool:
+        return any(connection.was_used for connection in self._open)
+
+
+@implementer(IProtocol)
+class Connection:
+    """A connection that knows the latest request on it."""
+
+    def __init__(self, channel: Any, connections: Connections) -> None:
+        self._channel = channel
+        self._connections = connections
+        self._transport: Any = None
+        self._request: Request | None = None
+        self._make_request: Callable[..., Request] = channel.requestFactory
+        channel.requestFactory = self._begin
+
+    @property
+    def was_used(self) -> bool:
+        """Whether there was a request on it."""
+        return self._request is not None
+
+    def end(self) -> None:
+        """Closes it when all answers are sent; leaves it alone while it had no request."""
+        request = self._request
+        if request is None:
+            return
+        if request.finished:
+            self._close()
+            return
+        if isinstance(request.channel, HTTPChannel):  # HTTP/2 has no such header
+            request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """Twisted's: the beginning."""
+        self._transport = transport
+        self._connections.opened(self)
+        self._channel.makeConnection(transport)
+
+    def connectionMade(self) -> None:
+        """Twisted's; the channel has its own from `makeConnection`."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted's: bytes of the client."""
+        self._channel.dataReceived(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Twisted's: the end."""
+        self._channel.connectionLost(reason)
+        self._connections.closed(self)
+
+    def _begin(self, *arguments: Any, **options: Any) -> Request:
+        self._request = self._make_request(*arguments, **options)
+        self._connections.asked(self)
+        return self._request
+
+    def _close(self) -> None:
+        self._transport.unregisterProducer()  # as the channel does: TLS would wait for it
+        self._transport.loseConnection()
