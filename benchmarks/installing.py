@@ -7,6 +7,7 @@ GitHub's do too, and PyPIHub asks it. uv begins each time with an empty cache an
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,7 +33,10 @@ SIZE = 20_000
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one round, and what the cold install cost: GitHub's own CPU seconds, PyPIHub's, and the calls."""
+    """Seconds of one round, and what the cold install cost: GitHub's own CPU seconds, PyPIHub's, and the calls.
+
+    `uv_cpu` is what uv itself took of the processor for nginx's files.
+    """
 
     static: float
     cold: float
@@ -41,6 +45,7 @@ class Times:
     hub_cpu: float
     calls: int
     warm_calls: int
+    uv_cpu: float
 
 
 class _Ended(ProcessProtocol):
@@ -100,7 +105,9 @@ class Installer:
 
         For the latter uv resolves first, so that listings, pages and METADATA are known, but no file's URL is.
         """
+        of_uv = _cpu_of_children()
         seconds = await self.install(static)
+        of_uv = _cpu_of_children() - of_uv
         with tempfile.TemporaryDirectory(dir=self._folder) as store:
             hub = start_hub(self._reactor, Path(store), github.port, store=store)
             try:
@@ -113,9 +120,15 @@ class Installer:
                 await self.install(urls[1], "--dry-run")
                 before = await _asked(github)
                 warm = await self.install(urls[1])
-                return Times(seconds, cold, warm, *cpu, calls, await _asked(github) - before)
+                return Times(seconds, cold, warm, *cpu, calls, await _asked(github) - before, of_uv)
             finally:
                 await hub.stop()
+
+
+def _cpu_of_children() -> float:
+    """User and system seconds of the children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 async def _asked(github: GitHub) -> int:

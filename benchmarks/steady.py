@@ -159,20 +159,20 @@ async def install(run: Run) -> None:
     log: Callable[[str], object] = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     rounds = await installing.rounds(run.reactor, folder, run.rounds, PACKAGES, 0.05, log)
     static = median(one.static for one in rounds)
-    for name, goal, seconds, more in (
-        ("warm", 1.1, [one.warm for one in rounds], f"{median(one.warm_calls for one in rounds):.0f} calls"),
-        (
-            "cold",
-            2.5,
-            [one.cold for one in rounds],
-            f"{median(one.calls for one in rounds):.0f} calls,"
-            f" CPU: the sandbox {median(one.github_cpu for one in rounds):.2f} s,"
-            f" PyPIHub {median(one.hub_cpu for one in rounds):.2f} s",
-        ),
+    for name, goal, seconds in (
+        ("warm", 1.1, [one.warm for one in rounds]),
+        ("cold", 2.5, [one.cold for one in rounds]),
     ):
         ratio = median(each / one.static for each, one in zip(seconds, rounds, strict=True))
-        measured = f"× {ratio:.2f} ({median(seconds):.2f} s, nginx {static:.2f} s); {more}"
+        measured = f"× {ratio:.2f} ({median(seconds):.2f} s, nginx {static:.2f} s)"
         tell(f"uv installs {PACKAGES} packages, {name}", f"≤ {goal} × nginx", measured, is_met=ratio <= goal)
+    print(
+        f"  of which uv's own CPU takes {median(one.uv_cpu for one in rounds):.2f} s;"
+        f" calls: cold {median(one.calls for one in rounds):.0f}, warm {median(one.warm_calls for one in rounds):.0f};"
+        f" CPU, cold: the sandbox {median(one.github_cpu for one in rounds):.2f} s,"
+        f" PyPIHub {median(one.hub_cpu for one in rounds):.2f} s",
+        flush=True,
+    )
 
 
 async def memory(run: Run) -> None:
@@ -180,9 +180,7 @@ async def memory(run: Run) -> None:
     github = Server(run.reactor, str(Path(__file__).with_name("many.py")), str(FILES))
     port = await github.port()
     for limit in (32, 256):
-        hub = start_hub(
-            run.reactor, run.folder, port, store=str(run.folder / str(limit)), cache=f'memory = "{limit}MiB"'
-        )
+        hub = start_hub(run.reactor, run.folder, port, store=f"{run.folder}/{limit}", cache=f'memory = "{limit}MiB"')
         hub_port = await hub.port()
         await deferLater(run.reactor, AFTERWARDS)
         if limit == 32:
