@@ -86,6 +86,6 @@ class Silent(Site):
         pass
 
 
-port = reactor.listenTCP(0, Silent(Many(int(sys.argv[1]))), interface="127.0.0.1")
+port = reactor.listenTCP(0, Silent(Many(int(sys.argv[1])), timeout=None), interface="127.0.0.1")
 print(f"listens on 127.0.0.1:{port.getHost().port}", flush=True)
 reactor.run()
