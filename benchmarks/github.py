@@ -3,7 +3,7 @@
     python benchmarks/github.py FOLDER LATENCY PORT
 
 FOLDER holds wheels: each project is a private repository of `octo`. LATENCY is in seconds, before every answer.
-PORT of loopback tells how many calls there were so far, as JSON.
+PORT of loopback tells how many calls there were so far, as JSON: by place, and those of GraphQL by operation too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOKENS = ("ghp_first", "ghp_second")
 
 
 class Calls(Resource):
-    """How many calls the sandbox had, by place."""
+    """How many calls the sandbox had, by place and by operation."""
 
     isLeaf = True
 
@@ -38,7 +38,9 @@ class Calls(Resource):
         self._sandbox = sandbox
 
     def render_GET(self, request: Request) -> bytes:
-        return json.dumps(Counter(call.where for call in self._sandbox.calls)).encode()
+        counts = Counter(call.where for call in self._sandbox.calls)
+        counts.update(call.operation for call in self._sandbox.calls if call.operation)
+        return json.dumps(counts).encode()
 
 
 async def main(reactor: Any, folder: str, latency: str, port: str) -> None:

@@ -14,16 +14,18 @@ ROOT = "branch-00"
 """The package that needs all others."""
 
 
-def make_tree(folder: Path, packages: int, size: int) -> None:
+def make_tree(folder: Path, packages: int, size: int, *, flat: bool = False) -> None:
     """Writes wheels of about `size` bytes that do not compress, and the static index.
 
     `files/` has the wheels with their METADATA beside them (PEP 658), `simple/NAME/` the pages (PEP 691, JSON, for
     that is what pip asks for), and `plain/NAME/` the same pages without a word of METADATA. Each package needs up to
-    three others: two below it in a binary tree, and its neighbour.
+    three others: two below it in a binary tree, and its neighbour. Where the tree is `flat`, the root needs all others.
     """
     (folder / "files").mkdir()
     for number in range(packages):
         needed = sorted({2 * number + 1, 2 * number + 2, number + 1})
+        if flat:
+            needed = [] if number else list(range(1, packages))
         requires = [f"{_name(other)}>=1" for other in needed if other < packages]
         bulk = {f"branch_{number:02}.bin": random.Random(number).randbytes(size)}  # noqa: S311  # no secret
         name, content = sample_wheel(_name(number), "1.0", requires=requires, extra_files=bulk)
