@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 from support.hub import Hub, basic
@@ -138,7 +137,6 @@ def held(hub: Hub) -> dict[str, int]:
     """What is in memory: the cache's bytes and entries, and how many objects of the kinds that could leak."""
     memory = house_of(hub).listings._memory
     gc.collect()
-    kinds = Counter(
-        kind.__name__ for each in gc.get_objects() for kind in _COUNTED if isinstance(type(each), type) and isinstance(each, kind)
-    )
+    objects = [each for each in gc.get_objects() if isinstance(each, _COUNTED)]
+    kinds = Counter(next(kind.__name__ for kind in _COUNTED if isinstance(each, kind)) for each in objects)
     return {"bytes": memory.used, "entries": len(memory), **kinds}

@@ -89,7 +89,7 @@ async def until_well(hub: Hub, people: list[Person]) -> None:
 async def until_told(hub: Hub, people: list[Person]) -> None:
     """Asks until the pages tell of the wheels' METADATA: from then on they stay as they are."""
     for person in people:
-        while b"core-metadata=\"sha256" not in (await call(hub, person, PAGE).done or (0, b""))[1]:
+        while b'core-metadata="sha256' not in (await call(hub, person, PAGE).done or (0, b""))[1]:
             await deferLater(hub.reactor, 0.01)
 
 
