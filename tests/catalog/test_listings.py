@@ -247,6 +247,16 @@ def test_what_is_missing_is_asked_for_again_after_its_time(desk: Desk) -> None:
     assert (told, desk.told()) == ([5], [5])
 
 
+def test_what_is_there_after_all_is_missing_no_more(desk: Desk) -> None:
+    desk.told()
+    desk.fail(NotFoundError("404"))
+    desk.clock.advance(FRESHEST)
+    told = desk.told(fresh=True)
+    desk.answer(5)
+    desk.listings.end(MINE)
+    assert (told, desk.told(), len(desk.calls)) == ([5], [], 3), "GitHub is asked"
+
+
 def test_the_missing_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_MISSING", 2)
     repositories = [Repository(Owner("octo"), name) for name in "abc"]
