@@ -74,12 +74,17 @@ class Caller(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._read += data
+        if self._answer() is not None:
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.done.callback(self._answer())
+
+    def _answer(self) -> tuple[int, bytes] | None:
         head, end, body = self._read.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)
-        is_whole = end and (head.split(b" ", 2)[1] == b"304" or (length and int(length[1]) == len(body)))
-        self.done.callback((int(head.split(b" ", 2)[1]), body) if is_whole else None)
+        is_whole = end and length and int(length[1]) == len(body)
+        return (int(head.split(b" ", 2)[1]), body) if is_whole else None
 
     def hang_up(self) -> None:
         if self.transport is not None and not self.done.called:
@@ -90,7 +95,7 @@ def call(hub: Hub, person: Person, path: str, **headers: str) -> Caller:
     """A request of the person that is under way."""
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     authorization = basic(person.owner, person.token)
-    lines = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {authorization}\r\n{more}\r\n"
+    lines = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n{more}\r\n"
     caller = Caller(lines.encode())
     factory = ClientFactory.forProtocol(lambda: caller)  # an endpoint's class for each connection is not soon gone
     factory.noisy = False

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 from support.hub import Hub
-from support.steady import TROUBLE, Person, add_person, call, held, house_of, is_idle, until
-from twisted.internet.defer import Deferred, gatherResults
+from support.steady import TROUBLE, Person, add_person, call, held, is_idle, until
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
 
 from pypihub.sandbox.faults import (
@@ -143,16 +143,16 @@ async def test_a_fault_while_a_page_is_read_again(make_hub: Callable[..., Any], 
 @every_fault
 @ensureDeferred
 async def test_a_fault_while_the_server_stops(make_hub: Callable[..., Any], fault: Fault, releases: int) -> None:
-    hub: Hub = await make_hub(ttl=30, stale=3600, timeout=5)
+    hub: Hub = await make_hub(ttl=30, stale=3600, timeout=20)
     people = [add_person(hub, number, releases) for number in range(2)]
     hub.sandbox.faults.add(fault, skip=releases > 1, times=None)
     callers = [(person, call(hub, person, PAGE)) for _ in range(3) for person in people]
     await until(hub, lambda: hub.asked() >= 2)
-    house = house_of(hub)
-    await gatherResults([Deferred.fromCoroutine(hub.stop())])
+    await maybeDeferred(hub.services[0].stopService)
+    await until(hub, lambda: all(caller.done.called for _, caller in callers), "one who waits is not told")
     for person, caller in callers:
         answer = await caller.done
-        assert answer is not None, "who waited was not told"
+        assert answer is not None, "the connection broke off"
         person.check_page(*answer)
-    assert len(house.listings) == 0
+    await is_idle(hub)
     hub.services.clear()
