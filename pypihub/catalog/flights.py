@@ -74,7 +74,5 @@ class Flights(Generic[K, V]):
             del self._flights[key]
         if isinstance(result, Failure) and result.check(CancelledError):
             result = Failure(StoppingError())
-        waiters, flight.waiters = flight.waiters, []
-        for waiter in waiters:
-            if not waiter.called:
-                waiter.callback(result)
+        while flight.waiters:  # one who is told may make others leave
+            flight.waiters.pop(0).callback(result)

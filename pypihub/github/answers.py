@@ -168,8 +168,11 @@ def _message(reply: Reply) -> str | None:
 
 
 def _is_limit(message: str) -> bool:
-    """Tells a limit by its words: a refusal for another reason may come with no points left, too."""
-    return "rate limit" in message.lower()
+    """Tells a limit by its words: a refusal for another reason may come with no points left, too.
+
+    One of them is that of bad tokens, beyond which GitHub refuses good ones as well for a while.
+    """
+    return any(words in message.lower() for words in ("rate limit", "login attempts"))
 
 
 def _rate_limited(reply: Reply, now: float) -> RateLimitedError:

@@ -81,7 +81,7 @@ _DEEP = {"type": "NOT_FOUND", "path": ["repository", "releases", "nodes", 3], "m
         pytest.param(401, _message("Bad credentials"), TokenRefusedError, id="bad token"),
         pytest.param(401, _message("This endpoint requires you to be authenticated."), TokenRefusedError, id="none"),
         pytest.param(401, b"<html>", TokenRefusedError, id="401 as HTML"),
-        pytest.param(403, _message("Maximum number of login attempts exceeded."), ForbiddenError, id="many bad tokens"),
+        pytest.param(403, _message("Maximum number of login attempts exceeded."), RateLimitedError, id="bad tokens"),
         pytest.param(400, _message("Problems parsing JSON"), UpstreamError, id="bad JSON"),
         pytest.param(200, _errors(_NOT_FOUND, data={"repository": None}), NotFoundError, id="no repository"),
         pytest.param(200, _errors({"type": "MISSING_PAGINATION_BOUNDARIES"}), UpstreamError, id="no first"),
