@@ -29,7 +29,7 @@ class ShownFile:
 class Shown:
     """Remembers up to `count` files, each for the token and the owner of its page."""
 
-    def __init__(self, hasher: TokenHasher, *, count: int = 50_000) -> None:
+    def __init__(self, hasher: TokenHasher, *, count: int = 20_000) -> None:
         self._hasher = hasher
         self._count = count
         self._files: OrderedDict[tuple[TokenHash, Owner, str], ShownFile] = OrderedDict()

@@ -20,6 +20,9 @@ from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted; a build farm's come all at once."""
+
 
 def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
     """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
@@ -27,9 +30,10 @@ def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
         return [_described(reactor, text) for text in strings]
     if server.tls is not None:
-        return [SSL4ServerEndpoint(reactor, server.port, _context(server.tls), interface=server.host)]
+        context = _context(server.tls)
+        return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
     kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
-    return [kind(reactor, server.port, interface=server.host)]
+    return [kind(reactor, server.port, backlog=BACKLOG, interface=server.host)]
 
 
 def _described(reactor: Any, text: str) -> IStreamServerEndpoint:

@@ -17,6 +17,7 @@ Encoding = Literal["identity", "gzip"]
 WORTH_IT = 1000
 """Bytes from which on a page is compressed."""
 PRIVATE = "private, max-age=0, must-revalidate"
+_AROUND = 1000  # bytes of the objects around those that are counted
 _LARGE = 256 * 1024  # from here on the quickest compression serves: it makes a page a tenth in a tenth of the time
 _SERVER = f"Server: {version.decode()}\r\n"
 
@@ -44,7 +45,7 @@ class Ready:
     @property
     def size(self) -> int:
         """Bytes of memory, about."""
-        return len(self.body) + 3 * len(self.head) + len(self.unchanged)
+        return len(self.body) + 3 * len(self.head) + len(self.unchanged) + _AROUND
 
     def is_good(self, now: float) -> bool:
         """Whether it may be sent without any further question."""

@@ -54,7 +54,8 @@ class GitHub:
     def configure(self, endpoint: str = "tcp:0:interface=127.0.0.1", *, workers: int = 2) -> str:
         """Writes the configuration; its path."""
         self.file.write_text(
-            f"[server]\nendpoint = '{endpoint}'\nworkers = {workers}\n[cache]\ndirectory = 'cache'\n"
+            f"[server]\nendpoint = '{endpoint}'\nworkers = {workers}\n"
+            "[cache]\ndirectory = 'cache'\nttl = '1ms'\nstale = '1ms'\n"  # so that GitHub is asked each time
             f"[github]\napi_url = '{self.sandbox.api_url}'\ngraphql_url = '{self.sandbox.graphql_url}'\n"
         )
         return str(self.file)
