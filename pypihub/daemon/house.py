@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_dir
-from twisted.logger import Logger
 from twisted.web.client import HTTPConnectionPool
 
 from pypihub.catalog.catalog import Catalog
@@ -35,8 +34,6 @@ from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.site import HubSite
 
-_access = Logger("pypihub.access")
-
 
 @dataclass(frozen=True)
 class House:
@@ -61,8 +58,13 @@ class House:
         await self.pool.closeCachedConnections()
 
 
-def build_house(config: Config, reactor: Any, backoff: Sequence[float]) -> House:
-    """The house of a configuration; nothing is asked or opened yet. `backoff` as for `Client`."""
+def build_house(
+    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
+) -> House:
+    """The house of a configuration; nothing is asked or opened yet.
+
+    `backoff` is as for `Client`, and `log_access` takes the lines of the access log.
+    """
     agent, pool = pooled_agent(reactor, config.github.timeout)
     github = config.github
     client = Client(
@@ -85,7 +87,7 @@ def build_house(config: Config, reactor: Any, backoff: Sequence[float]) -> House
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
-    access = AccessLog(_log_access, reactor) if config.log.access else None
+    access = AccessLog(log_access, reactor) if config.log.access else None
     return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
 
 
@@ -102,8 +104,3 @@ def _store_file(directory: str | None) -> Path | None:
     if directory is None:
         directory = os.environ.get("CACHE_DIRECTORY") or user_cache_dir("pypihub", appauthor=False)
     return Path(directory) / "facts.sqlite" if directory else None
-
-
-def _log_access(lines: list[str]) -> None:
-    """One event for many requests: an event costs as much as an answer."""
-    _access.info("{text}", text="\n".join(lines))

@@ -77,6 +77,18 @@ class _Shared:
         self._stream.flush()
 
 
+def log_together(lines: list[str]) -> None:
+    """Requests as one event, which costs as much as an answer; what writes events here gives each its line."""
+    Logger(ACCESS).info("{text}", text="\n".join(lines))
+
+
+def log_apart(lines: list[str]) -> None:
+    """Requests as an event each, for logs that are not ours."""
+    log = Logger(ACCESS)
+    for line in lines:
+        log.info("{text}", text=line)
+
+
 class _Line(msgspec.Struct, frozen=True, array_like=True):
     """An event on its way: one line of JSON, also where the text is a traceback."""
 
@@ -116,4 +128,7 @@ def _log_again(line: bytes) -> None:
         level = LogLevel.lookupByName(event.level)
     except (msgspec.DecodeError, ValueError):  # the interpreter's last words, or a library's
         event, level = _Line("warn", "pypihub", line.decode(errors="backslashreplace")), LogLevel.warn
-    Logger(event.namespace).emit(level, "{text}", text=event.text)
+    if event.namespace == ACCESS:
+        log_apart(event.text.split("\n"))
+    else:
+        Logger(event.namespace).emit(level, "{text}", text=event.text)

@@ -61,6 +61,32 @@ async def test_it_serves_until_it_is_told_to_stop(reactor: Any, run: Run, config
     assert "Traceback" not in process.out + process.err
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@ensureDeferred
+async def test_each_request_is_a_line_in_the_log(reactor: Any, run: Run, config: str, way: list[str]) -> None:
+    process = run(*way, config)
+    address = await process.says("listens on ")
+    for _ in range(3):
+        await front_page(reactor, address)
+    process.signal("TERM")
+    await process.ends()
+    said = '[pypihub.access#info] 127.0.0.1 "GET /" 200 '
+    lines = [line for line in process.out.splitlines() if "GET /" in line]
+    assert len(lines) == 3
+    assert all(line[:4].isdigit() and said in line for line in lines), lines
+
+
+@ensureDeferred
+async def test_an_access_log_can_be_turned_off(reactor: Any, run: Run, config: str) -> None:
+    with Path(config).open("a") as file:
+        file.write("[log]\naccess = false\n")
+    process = run("pypihub", "-c", config)
+    await front_page(reactor, await process.says("listens on "))
+    process.signal("TERM")
+    assert await process.ends() == 0
+    assert "GET /" not in process.out
+
+
 @ensureDeferred
 async def test_sigterm_ends_it_well(run: Run, config: str) -> None:
     process = run("pypihub", "-c", config)

@@ -12,15 +12,17 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from pypihub.daemon.logs import Received
 
-# Logs on stdout in the way that is named: many requests as one event, and a failure.
+# Logs on stdout in the way that is named: many requests as one event, and a failure. It begins when stdin ends.
 _WRITER = """
 import sys
 from twisted.logger import Logger
 from pypihub.daemon import logs
 getattr(logs, sys.argv[1])(sys.stdout)
-mark = sys.argv[2]
-for _ in range(20):
-    Logger("pypihub.access").info("{text}", text="\\n".join(mark * 80 for _ in range(500)))
+mark, lines = sys.argv[2], int(sys.argv[3])
+print("ready", file=sys.stderr, flush=True)
+sys.stdin.read()
+for _ in range(10):
+    Logger("pypihub.access").info("{text}", text="\\n".join(mark * 83 for _ in range(lines)))
 try:
     raise ValueError(mark)
 except ValueError:
@@ -29,19 +31,30 @@ print("no event")
 """
 
 
-def writer(way: str, mark: str, stdout: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", _WRITER, way, mark], stdout=stdout)
-
-
 def test_lines_of_two_processes_on_one_pipe_stay_whole() -> None:
     reading, writing = os.pipe()
-    writers = [writer("log_to", mark, writing) for mark in "ab"]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITER, "log_to", mark, "5000"],
+            stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE,
+        )
+        for mark in "ab"
+    ]  # fmt: skip
     os.close(writing)
+    for process in writers:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"ready\n"
+    for process in writers:
+        assert process.stdin is not None
+        process.stdin.close()
     with open(reading, "rb") as stream:
         lines = stream.read().decode().splitlines()
-    assert [process.wait() for process in writers] == [0, 0]
+    for process in writers:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.wait() == 0
     requests = [line.partition("[pypihub.access#info] ")[2] for line in lines if "access" in line]
-    assert requests.count("a" * 80) == requests.count("b" * 80) == len(requests) // 2 == 20 * 500
+    assert requests.count("a" * 83) == requests.count("b" * 83) == len(requests) // 2 == 50_000
 
 
 @pytest.fixture
@@ -58,14 +71,14 @@ def said(events: list[LogEvent]) -> list[tuple[str, str, str]]:
 
 
 def test_what_is_handed_over_is_logged_as_it_was(events: list[LogEvent]) -> None:
-    out = subprocess.run([sys.executable, "-c", _WRITER, "hand_over_to", "a"], check=True, capture_output=True).stdout
+    command = [sys.executable, "-c", _WRITER, "hand_over_to", "a", "100"]
+    out = subprocess.run(command, check=True, capture_output=True, input=b"").stdout
     received = Received()
     for start in range(0, len(out), 1000):
         received.write(out[start : start + 1000])
     received.close()
     *requests, failure, other = said(events)
-    assert "\n".join(text for _, _, text in requests).split("\n") == ["a" * 80] * 10_000
-    assert {kind[:2] for kind in requests} == {("info", "pypihub.access")}
+    assert requests == [("info", "pypihub.access", "a" * 83)] * 1000
     assert failure[:2] == ("critical", "pypihub")
     assert failure[2].startswith("It {went} wrong\nTraceback")
     assert failure[2].rstrip().endswith("ValueError: a")
