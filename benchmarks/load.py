@@ -42,6 +42,10 @@ class Server(ProcessProtocol):
         if not self._ready.called:
             self._ready.errback(reason)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def port(self) -> int:
         return await self._ready
 

@@ -88,8 +88,7 @@ class GitHub(_Table, frozen=True, kw_only=True):
 class Cache(_Table, frozen=True, kw_only=True):
     """`[cache]`: where facts about files are kept; None for the platform's folder, an empty text for memory alone.
 
-    Listings and pages are shown for `ttl` without asking GitHub, and for `stale` more while GitHub has trouble; they
-    take `memory` at most.
+    Listings and pages are shown for `ttl`, for `stale` more while GitHub has trouble, and take `memory` at most.
     """
 
     directory: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from select import PIPE_BUF
 from typing import IO
 
 import msgspec
@@ -9,7 +10,6 @@ from twisted.logger import (
     FileLogObserver,
     FilteringLogObserver,
     ILogObserver,
-    InvalidLogLevelError,
     LogEvent,
     Logger,
     LogLevel,
@@ -20,15 +20,15 @@ from twisted.logger import (
 )
 from zope.interface import provider
 
-_LONGEST = 64 * 1024
+_LONGEST = 4 * 1024 * 1024  # more than a hundred requests with the longest words
 
 ACCESS = "pypihub.access"
 _HERE = "\0"
 
 
 def log_to(stream: IO[str]) -> None:
-    """Writes to the stream what PyPIHub logs from now on, and what others warn of."""
-    _begin(FileLogObserver(stream, _lines))
+    """Writes to the stream what PyPIHub logs from now on, and what others warn of; so may other processes."""
+    _begin(FileLogObserver(_Shared(stream), _lines))  # type: ignore[arg-type]  # it writes and flushes, which is enough
 
 
 def hand_over_to(stream: IO[str]) -> None:
@@ -59,6 +59,24 @@ def _lines(event: LogEvent) -> str | None:
     return before + event["text"].replace("\n", after + before) + after
 
 
+class _Shared:
+    """A stream for whole lines, written as many at a time as the system keeps together in a pipe."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        while len(text) > PIPE_BUF:
+            end = text.rfind("\n", 0, PIPE_BUF) + 1 or text.find("\n") + 1 or len(text)
+            self._stream.write(text[:end])
+            self._stream.flush()
+            text = text[end:]
+        self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 def log_together(lines: list[str]) -> None:
     """Requests as one event, which costs as much as an answer; what writes events here gives each its line."""
     Logger(ACCESS).info("{text}", text="\n".join(lines))
@@ -82,7 +100,7 @@ class _Line(msgspec.Struct, frozen=True, array_like=True):
 class Received:
     """What another process wrote: events that it handed over, and whatever else came out of it.
 
-    Lines of more than 64 KiB are taken in pieces.
+    Lines of more than 4 MiB are taken in pieces.
     """
 
     def __init__(self) -> None:
@@ -108,7 +126,7 @@ def _log_again(line: bytes) -> None:
     try:
         event = msgspec.json.decode(line, type=_Line)
         level = LogLevel.lookupByName(event.level)
-    except (msgspec.DecodeError, InvalidLogLevelError):  # the interpreter's last words, or a library's
+    except (msgspec.DecodeError, ValueError):  # the interpreter's last words, or a library's
         event, level = _Line("warn", "pypihub", line.decode(errors="backslashreplace")), LogLevel.warn
     if event.namespace == ACCESS:
         log_apart(event.text.split("\n"))

@@ -105,6 +105,6 @@ def _digest(request: Request, secret: bytes) -> bytes:
         if len(values) != 1:
             return b""
         parts.append(values[0])
-    if b"no-cache" in b",".join(headers.getRawHeaders(b"cache-control", ())):
+    if b"no-cache" in b",".join(headers.getRawHeaders(b"cache-control", ())).lower():
         return b""
     return hashlib.blake2b(b"\n".join(parts), key=secret, digest_size=16).digest()
