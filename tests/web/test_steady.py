@@ -135,8 +135,13 @@ async def test_a_fault_while_a_page_is_read_again(make_hub: Callable[..., Any], 
     await deferLater(hub.reactor, 0.15)
     await until_well(hub, people)
     await is_idle(hub)
-    after = held(hub)
-    assert {kind: after[kind] - before.get(kind, 0) for kind in after if after[kind] > before.get(kind, 0)} == {}
+    for _ in range(100):  # a connection that was closed goes in its time
+        after = held(hub)
+        more = {kind: after[kind] - before.get(kind, 0) for kind in after if after[kind] > before.get(kind, 0)}
+        if not more:
+            break
+        await deferLater(hub.reactor, 0.02)
+    assert more == {}
 
 
 @pytest.mark.parametrize("releases", [1, 250])
