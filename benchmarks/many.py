@@ -40,6 +40,8 @@ class Many(Resource):
                 "id": node_id("RE", number, version),
                 "isDraft": False,
                 "publishedAt": CREATED,
+                "tagName": "v1",
+                "name": "v1",
                 "releaseAssets": {
                     "pageInfo": NO_MORE,
                     "nodes": [{"id": node_id("RA", number, version), **self._asset(number, version)}],

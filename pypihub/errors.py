@@ -52,6 +52,14 @@ class NotAcceptableError(PyPIHubError):
     """The client accepts none of the content types that there are."""
 
 
+class UploadRefusedError(PyPIHubError):
+    """What was uploaded cannot be published: the form, the file or the release does not fit; the text says why."""
+
+
+class UploadTooLargeError(PyPIHubError):
+    """The upload is larger than this server takes."""
+
+
 class RateLimitedError(PyPIHubError):
     """GitHub's primary or secondary rate limit is reached.
 

@@ -120,7 +120,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
     ("text", "mistake"),
     [
         # unknown keys
-        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads, log"),
+        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, log"),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
         ("server.tls.cert = 'x'", "server.tls.cert: unknown key; did you mean server.tls.crt?"),
@@ -202,6 +202,18 @@ def test_sizes_are_written_with_their_unit(tmp_path: Path, text: str, size: int)
 def test_a_size_needs_a_unit(tmp_path: Path, value: str) -> None:
     mistake = _mistake(tmp_path, f"metadata.hash_up_to = {value}")
     assert mistake == 'metadata.hash_up_to: expected a size such as "512KiB", "32MiB" or "2GiB"'
+
+
+@pytest.mark.parametrize("tag", ["v{version}", "{name}-{version}", "{name}/v{version}", "release+{version}"])
+def test_tags_of_new_releases_have_fields(tmp_path: Path, tag: str) -> None:
+    assert _load(tmp_path, f"publish.tag = '{tag}'").publish.tag == tag
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "latest", "{name}", "v{version", "{version}{0}", "{version} x", "-{version}", "ü{version}"]
+)
+def test_a_tag_is_another_one_for_each_version_and_one_that_git_takes(tmp_path: Path, tag: str) -> None:
+    assert _mistake(tmp_path, f"publish.tag = '{tag}'").startswith("publish.tag: should be a tag with {version}")
 
 
 def test_the_cache_lies_beside_the_configuration_or_in_memory(tmp_path: Path) -> None:

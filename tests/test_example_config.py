@@ -9,7 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pypihub.config import Cache, Downloads, GitHub, Log, MetadataConfig, Replace, Server, load_config, parse_config
+from pypihub.config import (
+    Cache,
+    Downloads,
+    GitHub,
+    Log,
+    MetadataConfig,
+    Publish,
+    Replace,
+    Server,
+    load_config,
+    parse_config,
+)
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "pypihub.toml"
 SETTING = re.compile(r"^#?(\[+[a-z.]+\]+|[a-z_]+ = .*)$", re.MULTILINE)
@@ -38,6 +49,7 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[cache]", Cache),
         ("[metadata]", MetadataConfig),
         ("[downloads]", Downloads),
+        ("[publish]", Publish),
         ("[log]", Log),
     ],
 )

@@ -164,10 +164,13 @@ class _ReleaseNode(_Answer, frozen=True):
     is_draft: bool
     published_at: Moment | None
     release_assets: _Assets
+    tag_name: str
+    name: str | None = None
 
     def part(self) -> ReleasePart:
         page = self.release_assets.page()
-        return ReleasePart(Release(self.id, self.is_draft, self.published_at, page.assets), page.more)
+        release = Release(self.id, self.is_draft, self.published_at, page.assets, self.tag_name, self.name or "")
+        return ReleasePart(release, page.more)
 
 
 class _Releases(_Answer, frozen=True):

@@ -89,7 +89,8 @@ class ListingQuery:
             f"query Listing($owner: String!, $name: String!, $releases: Int!, $assets: Int!{cursors}) {{"
             f" repository(owner: $owner, name: $name) {{ nameWithOwner isArchived{self._opposite()}"
             f" releases({bounds}, {_NEWEST_FIRST}) {{"
-            f" totalCount {_PAGE_INFO_BACKWARD if self.backward else _PAGE_INFO} nodes {{ id isDraft publishedAt"
+            f" totalCount {_PAGE_INFO_BACKWARD if self.backward else _PAGE_INFO}"
+            " nodes { id isDraft publishedAt tagName name"
             f" releaseAssets(first: $assets) {{ {_asset_fields(digest)} }} }} }} }} }}"
         )
 

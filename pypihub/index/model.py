@@ -39,12 +39,17 @@ class Asset(Struct, frozen=True, gc=False):
 
 
 class Release(Struct, frozen=True, gc=False):
-    """A release with all its assets. `published_at` is None for a draft."""
+    """A release with all its assets. `published_at` is None for a draft.
+
+    `tag` is GitHub's `tagName`, `title` its `name`, which may be empty.
+    """
 
     id: str
     is_draft: bool
     published_at: datetime | None
     assets: tuple[Asset, ...]
+    tag: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

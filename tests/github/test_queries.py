@@ -115,6 +115,8 @@ _RELEASE = {
     "id": "RE_1",
     "isDraft": True,
     "publishedAt": None,
+    "tagName": "v1",
+    "name": None,
     "releaseAssets": {"pageInfo": {"hasNextPage": True, "endCursor": "a1"}, "nodes": [_NODE]},
 }
 _RELEASES = {
@@ -138,7 +140,7 @@ def test_a_page_of_a_listing_is_read() -> None:
     assert following == replace(_LISTING, after="r1")
     assert (page.name_with_owner, page.is_archived, page.total, page.more) == ("Octo/Pkg", True, 7, "r1")
     (part,) = page.parts
-    assert (part.release, part.more) == (Release("RE_1", True, None, (_READ,)), "a1")
+    assert (part.release, part.more) == (Release("RE_1", True, None, (_READ,), tag="v1", title=""), "a1")
 
 
 def test_a_page_that_is_read_backward_goes_on_before_its_beginning() -> None:

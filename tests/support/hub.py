@@ -103,7 +103,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
-    ttl, stale = options.pop("ttl", 0.001), options.pop("stale", 0.001)
+    ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()

@@ -382,7 +382,9 @@ async def test_times_without_a_zone_are_trouble(hub: Hub, data: bytes) -> None:
     body = (
         b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"releases":{"totalCount":1,"pageInfo":'
         b'{"hasNextPage":false,"endCursor":null},"nodes":[{"id":"RE_1","isDraft":false,"publishedAt":null,'
-        b'"releaseAssets":{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[' + asset + b"]}}]}}}}"
+        b'"tagName":"v1","name":null,"releaseAssets":{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":['
+        + asset
+        + b"]}}]}}}}"
     )
     hub.sandbox.faults.add(Status(200, body), times=3)
     assert (await hub.get(PAGE)).code == 502

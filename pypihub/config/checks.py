@@ -1,0 +1,91 @@
+"""What a configuration's values must be beside their types: endpoints, certificates, URLs, owners."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pypihub.certificates import read_certificates
+from pypihub.config.tables import TLS, Cache, GitHub, Publish, Server
+from pypihub.errors import ConfigError
+
+
+def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
+    given = raw.get("server", {})
+    if server.endpoint is not None:
+        for key in ("host", "port", "tls"):
+            if key in given:
+                raise ConfigError(f"server.endpoint: stands instead of server.{key}; give one of them")
+        if not server.endpoint:
+            raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
+        for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
+            _check_endpoint(text)
+    if server.tls is None:
+        return server
+    tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
+    read_certificates(tls.crt, tls.key)  # so that a mistake shows at the start and not at the first connection
+    return msgspec.structs.replace(server, tls=tls)
+
+
+_TLS_ENDPOINT = re.compile(r"(?:haproxy:)?tls:(?:path=)?((?:\\.|[^:\\])*)", re.DOTALL)
+
+
+def _check_endpoint(text: str) -> None:
+    """Twisted's `tls:FOLDER` listens without any certificate too, and then refuses every connection."""
+    if match := _TLS_ENDPOINT.match(text):
+        folder = re.sub(r"\\(.)", r"\1", match[1])
+        if not any(Path(folder).rglob("*.pem")):
+            raise ConfigError(f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"')
+
+
+def placed(cache: Cache, folder: Path) -> Cache:
+    """A relative folder is relative to the file's, as the certificate is."""
+    return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
+
+
+def checked_github(github: GitHub) -> GitHub:
+    for number, owner in enumerate(github.owners):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", owner):
+            raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
+    api_url = github.api_url.rstrip("/")
+    _check_url("github.api_url", api_url)
+    graphql_url = github.graphql_url or _graphql_url(api_url)
+    _check_url("github.graphql_url", graphql_url)
+    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url)
+
+
+def _graphql_url(api_url: str) -> str:
+    """GitHub Enterprise Server has REST at /api/v3 and GraphQL beside it, the others GraphQL below REST."""
+    return api_url.removesuffix("/v3") + "/graphql" if api_url.endswith("/api/v3") else api_url + "/graphql"
+
+
+def _check_url(key: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or not url.isascii() or not url.isprintable() or " " in url or parts.username is not None:
+        raise ConfigError(f"{key}: should be a URL such as https://HOST/path, without credentials")
+    if "?" in url or "#" in url:
+        raise ConfigError(f"{key}: should be a URL without ? and #")
+
+
+_FIELD = re.compile(r"\{(name|version)\}")
+
+
+def checked_publish(publish: Publish) -> Publish:
+    """Raises ConfigError for a tag that is the same for all versions, or is none that git takes."""
+    tag = _FIELD.sub("1", publish.tag)
+    if (
+        "{version}" not in publish.tag
+        or "{" in tag
+        or "}" in tag
+        or not re.fullmatch(r"[A-Za-z0-9][\w./+-]*", tag, re.ASCII)
+    ):
+        raise ConfigError('publish.tag: should be a tag with {version} and maybe {name} in it, such as "v{version}"')
+    return publish

@@ -1,0 +1,104 @@
+"""The tables of the configuration and their defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from pypihub.config.values import Bytes, Pattern, Seconds
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """A table of the file; every key has a default, or the table may be left out."""
+
+
+class TLS(Table, frozen=True, kw_only=True):
+    """`[server.tls]`: PEM files, absolute once loaded; `crt` may hold the chain behind the certificate."""
+
+    crt: Path
+    key: Path
+
+
+class Server(Table, frozen=True, kw_only=True):
+    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
+    port: Annotated[int, Meta(ge=1, le=65535)] = 3141
+    endpoint: str | tuple[str, ...] | None = None
+    tls: TLS | None = None
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
+class Replace(Table, frozen=True, kw_only=True):
+    """`[[github.replace]]`: a rule from project names to repository names."""
+
+    patt: Pattern
+    repl: str
+
+
+class GitHub(Table, frozen=True, kw_only=True):
+    """`[github]`: which GitHub, whose repositories, and how long to wait for an answer.
+
+    `graphql_url` follows from `api_url` where the file does not give it.
+    """
+
+    owners: tuple[str, ...] = ()
+    api_url: str = "https://api.github.com"
+    graphql_url: str = ""
+    timeout: Seconds = Seconds(15)
+    replace: tuple[Replace, ...] = ()
+
+
+class Cache(Table, frozen=True, kw_only=True):
+    """`[cache]`: where facts about files are kept; None for the platform's folder, an empty text for memory alone.
+
+    Listings and pages are shown for `ttl`, for `stale` more while GitHub has trouble, and take `memory` at most.
+    """
+
+    directory: str | None = None
+    ttl: Seconds = Seconds(30)
+    stale: Seconds = Seconds(3600)
+    memory: Bytes = Bytes(256 * 1024 * 1024)
+
+
+class MetadataConfig(Table, frozen=True, kw_only=True):
+    """`[metadata]`: up to which size files without a digest of GitHub's are hashed."""
+
+    hash_up_to: Bytes = Bytes(32 * 1024 * 1024)
+
+
+class Downloads(Table, frozen=True, kw_only=True):
+    """`[downloads]`: whether files come from GitHub's storage by a redirect, or through PyPIHub."""
+
+    mode: Literal["redirect", "proxy"] = "redirect"
+
+
+class Publish(Table, frozen=True, kw_only=True):
+    """`[publish]`: how large an uploaded file may be, and the releases that are made for files.
+
+    `tag` is a new release's tag, with the fields `{name}` and `{version}`; with `draft` new releases stay drafts.
+    """
+
+    max_size: Bytes = Bytes(2 * 1024**3)
+    tag: str = "v{version}"
+    draft: bool = False
+
+
+class Log(Table, frozen=True, kw_only=True):
+    """`[log]`: whether each request is a line in the log."""
+
+    access: bool = True
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """All of the configuration; `load_config(None)` gives the defaults."""
+
+    server: Server = Server()
+    github: GitHub = GitHub()
+    cache: Cache = Cache()
+    metadata: MetadataConfig = MetadataConfig()
+    downloads: Downloads = Downloads()
+    publish: Publish = Publish()
+    log: Log = Log()
