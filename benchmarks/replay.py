@@ -57,7 +57,11 @@ class Replay(Resource):
         key = request.method, request.uri, body
         if key not in self._answers:
             self._answers[key] = await self._ask(request, body)
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
         await deferLater(reactor, self._seconds)
+        if gone:
+            return
         answer = self._answers[key]
         request.setResponseCode(answer.code)
         for name, values in answer.headers:

@@ -81,6 +81,9 @@ class Catalog:
         assets = {asset.id: asset for release in listing.releases for asset in release.assets}
         project, is_pending = await self._knowledge.complete(credentials.token, project, assets)
         self._knowledge.shown.note(credentials, project.files, assets, repository, snapshot.serial)
+        if not snapshot.is_noted:  # not before: the page's own questions to the store would stand behind it
+            snapshot.is_noted = True
+            self._knowledge.note(listing)
         return project, is_pending
 
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:

@@ -43,7 +43,7 @@ _TROUBLE = (UpstreamError, RateLimitedError, BusyError, WaitedTooLongError)
 
 
 class Listings:
-    """Snapshots of repositories by token. `ask` puts the question to GitHub; `note` is told of what is new.
+    """Snapshots of repositories by token. `ask` puts the question to GitHub.
 
     A snapshot is shown for `ttl` seconds; where GitHub has trouble, for `stale` seconds more. They live in `memory`,
     which others may share.
@@ -58,10 +58,8 @@ class Listings:
         *,
         ttl: float,
         stale: float,
-        note: Callable[[Listing], object] = lambda _: None,
     ) -> None:
         self._ask = ask
-        self._note = note
         self._hasher = hasher
         self._memory = memory
         self._reactor = reactor
@@ -161,7 +159,6 @@ class Listings:
             return held
         if held is not None:
             held.end()
-        self._note(listing)
         snapshot = Snapshot(next(self._serials), listing.name_with_owner, packed, now, until, renew_at)
         self._memory.put(key, snapshot, len(packed))
         return snapshot

@@ -14,10 +14,10 @@ ENTRY = 400
 
 
 class Memory(Generic[K, V]):
-    """Keeps values whose costs, in bytes, come to `limit` at most."""
+    """Keeps values whose costs, in bytes, come to `limit` at most, with what others charge to it."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.used = 0
 
@@ -33,11 +33,15 @@ class Memory(Generic[K, V]):
         """Keeps a value of `size` bytes, unless it alone is larger than the limit."""
         self.drop(key)
         cost = size + ENTRY
-        if cost > self._limit:
+        if cost > self.limit:
             return
         self._entries[key] = value, cost
-        self.used += cost
-        while self.used > self._limit:
+        self.charge(cost)
+
+    def charge(self, size: int) -> None:
+        """Makes room for `size` bytes that are kept elsewhere, or here; a negative size is given back."""
+        self.used += size
+        while self.used > self.limit and self._entries:
             _, (_, freed) = self._entries.popitem(last=False)
             self.used -= freed
 

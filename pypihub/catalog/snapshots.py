@@ -30,6 +30,7 @@ class Snapshot:
 
     Its `serial` number is its own. It is as GitHub said at `seen`, and shown without asking up to `until`; from
     `renew_at` on whoever shows it asks in the background. `is_troubled` while GitHub failed when it was asked last.
+    `is_noted` once its files are remembered for lock files.
     """
 
     serial: int
@@ -39,6 +40,7 @@ class Snapshot:
     until: float
     renew_at: float
     is_troubled: bool = False
+    is_noted: bool = False
 
     def age(self, now: float) -> float | None:
         """For how many seconds it is as it is, where it is stale; else None."""

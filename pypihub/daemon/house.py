@@ -76,10 +76,8 @@ def build_house(
     )
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
-    knowledge = _knowledge(config, client, hasher, reactor)
-    listings = Listings(
-        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, note=knowledge.note
-    )
+    knowledge = _knowledge(config, client, hasher, memory, reactor)
+    listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
@@ -91,12 +89,14 @@ def build_house(
     return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
 
 
-def _knowledge(config: Config, client: Client, hasher: TokenHasher, reactor: Any) -> Knowledge:
+def _knowledge(
+    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], reactor: Any
+) -> Knowledge:
     store = Store(_store_file(config.cache.directory), reactor)
     lookups = Lookups(client.assets, hasher, reactor)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
-    return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher))
+    return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
 
 
 def _store_file(directory: str | None) -> Path | None:

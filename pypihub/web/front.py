@@ -23,7 +23,10 @@ from pypihub.web.pages import PageKey
 from pypihub.web.ready import Ready
 
 MOST_KNOWN = 50_000
-"""Requests that are remembered; each takes about 300 bytes."""
+"""Requests that are remembered."""
+COST = 300
+"""Bytes that each takes, about."""
+_SHARE = 16  # a part of the memory that they may take
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class _Today:
 
 
 class Front:
-    """Remembers which request leads to which answer. The answers of pages live in `memory`.
+    """Remembers which request leads to which answer. The answers of pages live in `memory`, and it is charged to that.
 
     A request with a token that GitHub refused meanwhile is left to the routes.
     """
@@ -54,6 +57,7 @@ class Front:
         self._refused = refused
         self._seconds = seconds
         self._secret = secrets.token_bytes(32)
+        self._most = min(MOST_KNOWN, memory.limit // _SHARE // COST)
         self._known: OrderedDict[bytes, tuple[TokenHash, PageKey | Ready]] = OrderedDict()
         self._date = _Today()
 
@@ -73,10 +77,12 @@ class Front:
         """The request, which came with this token, leads to this answer as long as that is good."""
         digest = _digest(request, self._secret)
         if digest:
+            before = len(self._known)
             self._known[digest] = self._hasher(token), known
             self._known.move_to_end(digest)
-            if len(self._known) > MOST_KNOWN:
+            if len(self._known) > self._most:
                 self._known.popitem(last=False)
+            self._memory.charge(COST * (len(self._known) - before))
 
     def _send(self, request: Request, ready: Ready, now: float) -> None:
         asked = request.requestHeaders.getRawHeaders(b"if-none-match")

@@ -44,10 +44,8 @@ class Desk:
         self.clock.advance(1000)
         self.memory: Memory[object, object] = Memory(limit)
         self.calls: list[Deferred[Listing]] = []
-        self.noted: list[Listing] = []
-        self.listings = Listings(
-            self._ask, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE, note=self.noted.append
-        )
+        self.serials: set[int] = set()
+        self.listings = Listings(self._ask, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE)
 
     def _ask(self, token: Token, repository: Repository) -> Deferred[Listing]:
         self.calls.append(Deferred())
@@ -59,10 +57,12 @@ class Desk:
         """What a caller is told, once that is so: the number of releases, or the error; and what they wait for."""
         told: list[object] = []
         waiting = Deferred.fromCoroutine(self.listings.snapshot(token, repository, fresh=fresh))
-        waiting.addCallbacks(
-            lambda snapshot: told.append(len(snapshot.listing().releases)),
-            lambda failure: told.append(failure.value),
-        )
+
+        def tell(snapshot: Snapshot) -> None:
+            self.serials.add(snapshot.serial)
+            told.append(len(snapshot.listing().releases))
+
+        waiting.addCallbacks(tell, lambda failure: told.append(failure.value))
         return told, waiting
 
     def told(self, token: Token = MINE, repository: Repository = DEMO, *, fresh: bool = False) -> list[object]:
@@ -322,11 +322,12 @@ def test_a_listing_that_is_the_same_stays_what_it_was(warm: Desk) -> None:
         warm.clock.advance(TTL)
         warm.told()
         warm.answer(1)
-    assert (len(warm.memory), warm.memory.used, len(warm.noted)) == (1, used, 1)
+    assert (len(warm.memory), warm.memory.used, len(warm.serials)) == (1, used, 1)
     warm.clock.advance(TTL)
     warm.told()
     warm.answer(2)
-    assert (len(warm.memory), len(warm.noted)) == (1, 2)
+    warm.told()
+    assert (len(warm.memory), len(warm.serials)) == (1, 2)
 
 
 def test_without_memory_every_caller_is_answered_all_the_same() -> None:

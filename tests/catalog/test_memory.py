@@ -59,6 +59,18 @@ def test_a_value_larger_than_the_limit_is_not_kept_and_drives_nothing_out() -> N
     assert (memory.get("a"), memory.used) == (None, 0), "the old value is not the value any more"
 
 
+def test_what_is_kept_elsewhere_takes_its_room_and_gives_it_back() -> None:
+    memory = room_for(3, 10)
+    memory.put("a", "a", 10)
+    memory.put("b", "b", 10)
+    memory.charge(2 * (10 + ENTRY))
+    assert memory.find(lambda _: True) == ["b"]
+    memory.charge(-2 * (10 + ENTRY))
+    memory.put("c", "c", 10)
+    memory.put("d", "d", 10)
+    assert memory.find(lambda _: True) == ["b", "c", "d"]
+
+
 def test_a_memory_without_room_keeps_nothing() -> None:
     memory: Memory[str, str] = Memory(0)
     memory.put("a", "a", 0)
