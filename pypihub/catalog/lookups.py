@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pypihub.errors import PyPIHubError, StoppingError
 from pypihub.github.credentials import Token
@@ -18,6 +16,12 @@ from pypihub.github.tokens import TokenHash, TokenHasher
 
 MOST_AT_ONCE = 100
 """Nodes that one call asks for; GitHub allows 100."""
+MANY = 10
+"""So many do not wait for a call that is under way: it may be one for a few, who came a moment before."""
+MOST_CALLS = 3
+"""Calls of one token at the same time."""
+GATHERING = 0.01
+"""Seconds in which those gather who do not wait for a call that is under way."""
 
 
 class FindAssets(Protocol):
@@ -31,18 +35,26 @@ _Waiters = dict[str, list[Deferred[ReleaseAsset]]]
 
 
 class _Queue:
-    """Who waits with one token: for the call that is under way, and for the next one, which gathers meanwhile."""
+    """Who waits with one token: for the calls that are under way, and for the next one, which gathers meanwhile."""
 
-    def __init__(self) -> None:
-        self.asked: _Waiters = {}
+    def __init__(self, token: Token, who: TokenHash) -> None:
+        self.token = token
+        self.who = who
+        self.asked: list[_Waiters] = []
         self.waiting: _Waiters = {}
+        self.calls: set[Deferred[None]] = set()
+        self.next: IDelayedCall | None = None
 
     def add(self, asset_id: str) -> Deferred[ReleaseAsset]:
         """A new waiter with a Deferred of its own, so that one who hangs up takes nothing from the others."""
         waiter: Deferred[ReleaseAsset] = Deferred(lambda left: self._leave(asset_id, left))
-        waiters = self.asked if asset_id in self.asked else self.waiting
+        waiters = next((asked for asked in self.asked if asset_id in asked), self.waiting)
         waiters.setdefault(asset_id, []).append(waiter)
         return waiter
+
+    def take(self) -> _Waiters:
+        """The next call's, a hundred at most."""
+        return {asset_id: self.waiting.pop(asset_id) for asset_id in list(self.waiting)[:MOST_AT_ONCE]}
 
     def _leave(self, asset_id: str, waiter: Deferred[ReleaseAsset]) -> None:
         waiters = self.waiting.get(asset_id, [])
@@ -74,7 +86,6 @@ class Lookups:
         self._size = size
         self._found: OrderedDict[tuple[TokenHash, str], tuple[float, ReleaseAsset]] = OrderedDict()
         self._queues: dict[TokenHash, _Queue] = {}
-        self._workers: dict[TokenHash, Deferred[None]] = {}
         self._stopped = False
 
     async def asset(self, token: Token, asset_id: str) -> ReleaseAsset:
@@ -98,49 +109,64 @@ class Lookups:
     def stop(self) -> None:
         """Ends what is under way and takes no more; those who wait are told."""
         self._stopped = True
-        for who, worker in list(self._workers.items()):
-            waiters = [waiter for waiting in self._queues[who].waiting.values() for waiter in waiting]
-            self._queues[who].waiting.clear()
+        for queue in list(self._queues.values()):
+            waiters = [waiter for waiting in queue.waiting.values() for waiter in waiting]
+            queue.waiting.clear()
             for waiter in waiters:
                 waiter.errback(StoppingError())
-            worker.addErrback(_over).cancel()
+            for call in list(queue.calls):
+                call.cancel()
+            self._send(queue)
 
     def forget(self, token: Token, asset_id: str) -> None:
         """Asks anew the next time: the signed URL did not serve."""
         self._found.pop((self._hasher(token), asset_id), None)
 
     def _join(self, token: Token, who: TokenHash, asset_id: str) -> Deferred[ReleaseAsset]:
-        """Waits for the call that is under way where that asks for the asset, else for the next one."""
+        """Waits for a call that is under way where that asks for the asset, else for the next one."""
         queue = self._queues.get(who)
         if queue is None:
-            queue = self._queues[who] = _Queue()
-            # Not at once: what arrives in the same turn of the reactor goes into the same call.
-            turn: Deferred[None] = deferLater(self._reactor, 0)
-            self._workers[who] = Deferred.fromCoroutine(self._work(token, who, queue, turn))
-        return queue.add(asset_id)
+            queue = self._queues[who] = _Queue(token, who)
+        waiter = queue.add(asset_id)
+        # Not at once: what arrives in the same turn of the reactor goes into the same call.
+        if queue.next is None and self._may_ask(queue):
+            queue.next = self._reactor.callLater(GATHERING if queue.calls else 0, self._send, queue)
+        return waiter
 
-    async def _work(self, token: Token, who: TokenHash, queue: _Queue, turn: Deferred[None]) -> None:
-        """Asks for all that waits, a hundred at a time, until nobody waits any more."""
+    def _may_ask(self, queue: _Queue) -> bool:
+        """Whether those who wait need not wait for the calls under way."""
+        return not queue.calls or (len(queue.waiting) >= MANY and len(queue.calls) < MOST_CALLS)
+
+    def _send(self, queue: _Queue) -> None:
+        """Asks for those who need not wait; forgets a queue that nobody is in any more."""
+        if queue.next is not None and queue.next.active():
+            queue.next.cancel()
+        queue.next = None
+        while queue.waiting and self._may_ask(queue):
+            call = Deferred.fromCoroutine(self._ask(queue, queue.take()))
+            if not call.called:
+                queue.calls.add(call)
+                call.addBoth(self._ended, queue, call)
+        if not queue.calls and not queue.waiting:
+            self._queues.pop(queue.who, None)
+
+    def _ended(self, _result: object, queue: _Queue, call: Deferred[None]) -> None:
+        queue.calls.discard(call)
+        if queue.next is None or not queue.calls:
+            self._send(queue)
+
+    async def _ask(self, queue: _Queue, batch: _Waiters) -> None:
+        queue.asked.append(batch)
+        answers: Sequence[ReleaseAsset | Exception]
         try:
-            await turn
-            await self._ask_for_all(token, who, queue)
-        finally:
-            del self._queues[who], self._workers[who]
-
-    async def _ask_for_all(self, token: Token, who: TokenHash, queue: _Queue) -> None:
-        while queue.waiting:
-            batch = {asset_id: queue.waiting.pop(asset_id) for asset_id in list(queue.waiting)[:MOST_AT_ONCE]}
-            queue.asked = batch
-            answers: Sequence[ReleaseAsset | Exception]
-            try:
-                answers = await self._find(token, list(batch))
-            except CancelledError:
-                answers = [StoppingError()] * len(batch)
-            except Exception as error:  # whatever it is, each waiter is told
-                answers = [error] * len(batch)
-            queue.asked = {}  # who is told of trouble now and asks again waits for another call
-            for asset_id, answer in zip(batch, answers, strict=True):
-                self._tell(who, asset_id, answer, batch[asset_id])
+            answers = await self._find(queue.token, list(batch))
+        except CancelledError:
+            answers = [StoppingError()] * len(batch)
+        except Exception as error:  # whatever it is, each waiter is told
+            answers = [error] * len(batch)
+        queue.asked.remove(batch)  # who is told of trouble now and asks again waits for another call
+        for asset_id, answer in zip(batch, answers, strict=True):
+            self._tell(queue.who, asset_id, answer, batch[asset_id])
 
     def _tell(
         self, who: TokenHash, asset_id: str, answer: ReleaseAsset | Exception, waiters: list[Deferred[ReleaseAsset]]
@@ -153,7 +179,3 @@ class Lookups:
         for waiter in waiters:
             if not waiter.called:
                 waiter.callback(answer) if isinstance(answer, ReleaseAsset) else waiter.errback(answer)
-
-
-def _over(failure: Failure) -> None:
-    failure.trap(CancelledError)

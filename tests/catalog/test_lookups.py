@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from pypihub.catalog.lookups import Lookups
+from pypihub.catalog.lookups import GATHERING, MANY, MOST_CALLS, Lookups
 from pypihub.errors import NotFoundError, PyPIHubError, StoppingError, TokenRefusedError
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
@@ -105,14 +105,48 @@ def test_what_comes_while_a_call_is_under_way_is_the_next_call(desk: Desk) -> No
     assert list(desk.told) == ["RA_first", "RA_second", "RA_third"]
 
 
-def test_a_call_asks_for_a_hundred_at_most(desk: Desk) -> None:
-    for number in range(250):
+def test_many_gather_for_a_moment_and_do_not_wait_for_a_few_who_came_before(desk: Desk) -> None:
+    desk.ask("RA_first")
+    desk.turn()
+    many = [f"RA_{number}" for number in range(MANY)]
+    for one in many[:-1]:
+        desk.ask(one)
+    desk.clock.advance(GATHERING)
+    assert desk.batches == [["RA_first"]], "some few wait"
+    desk.ask(many[-1])
+    desk.turn()
+    desk.ask("RA_also")
+    desk.clock.advance(GATHERING)
+    assert desk.batches == [["RA_first"], [*many, "RA_also"]]
+    desk.github.answer()
+    desk.github.answer()
+    assert set(desk.told) == {"RA_first", *many, "RA_also"}
+
+
+def test_one_who_joins_a_call_waits_for_no_other(desk: Desk) -> None:
+    desk.ask("RA_first")
+    desk.turn()
+    for number in range(MANY):
+        desk.ask(f"RA_{number}")
+    desk.clock.advance(GATHERING)
+    desk.ask("RA_0", waiter="late")
+    desk.ask("RA_first", waiter="late, too")
+    desk.github.answer()
+    desk.github.answer()
+    assert (desk.told["late"], desk.told["late, too"]) == (found("RA_0"), found("RA_first"))
+    assert len(desk.batches) == 2
+
+
+def test_a_call_asks_for_a_hundred_at_most_and_so_many_are_made_at_once(desk: Desk) -> None:
+    for number in range(450):
         desk.ask(f"RA_{number}")
     desk.turn()
-    for _ in range(3):
+    assert [len(ids) for ids in desk.batches] == [100] * MOST_CALLS
+    for _ in range(5):
         desk.github.answer()
-    assert [len(ids) for ids in desk.batches] == [100, 100, 50]
-    assert len(desk.told) == 250
+    assert [len(ids) for ids in desk.batches] == [100, 100, 100, 100, 50]
+    assert len(desk.told) == 450
+    assert desk.clock.getDelayedCalls() == []
 
 
 def test_two_who_ask_for_the_same_are_both_told(desk: Desk) -> None:
