@@ -43,12 +43,14 @@ class Publisher:
 
     came: list[tuple[str, Received, bytes]] = field(default_factory=list)
     hold: Deferred[None] | None = None
+    is_holding: bool = False
     was_cancelled: bool = False
     error: Exception | None = None
 
     async def publish(self, credentials: Credentials, received: Received) -> Published:
         try:
             if self.hold is not None:
+                self.is_holding = True
                 await self.hold
             received.file.seek(0)
             self.came.append((credentials.owner, received, received.file.read()))
@@ -345,7 +347,7 @@ async def test_the_publisher_learns_that_a_client_has_hung_up_and_keeps_the_file
     wire, body = await connect(hub), demo()
     wire.send_head("/legacy/", f"Content-Length: {len(body)}")
     wire.send(body)
-    await wire.until(lambda: spools() == 1)
+    await wire.until(lambda: publisher.is_holding)
     wire.hang_up()
     await wire.until(lambda: publisher.was_cancelled)
     await wire.until(lambda: spools() == 0)
