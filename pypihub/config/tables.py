@@ -22,13 +22,17 @@ class TLS(Table, frozen=True, kw_only=True):
 
 
 class Server(Table, frozen=True, kw_only=True):
-    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls."""
+    """`[server]`: where to listen, how many processes serve, and how long they finish what is under way.
+
+    `endpoint` stands instead of host, port and tls.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
     port: Annotated[int, Meta(ge=1, le=65535)] = 3141
     endpoint: str | tuple[str, ...] | None = None
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    drain: Seconds = Seconds(30)
 
 
 class Replace(Table, frozen=True, kw_only=True):
@@ -41,13 +45,15 @@ class Replace(Table, frozen=True, kw_only=True):
 class GitHub(Table, frozen=True, kw_only=True):
     """`[github]`: which GitHub, whose repositories, and how long to wait for an answer.
 
-    `graphql_url` follows from `api_url` where the file does not give it.
+    `graphql_url` follows from `api_url` where the file does not give it. `ca_file` (PEM, absolute once loaded) holds
+    authorities that are trusted beside the system's.
     """
 
     owners: tuple[str, ...] = ()
     api_url: str = "https://api.github.com"
     graphql_url: str = ""
     timeout: Seconds = Seconds(15)
+    ca_file: Path | None = None
     replace: tuple[Replace, ...] = ()
 
 

@@ -34,15 +34,15 @@ from pypihub.web.access import AccessLog
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
-from pypihub.web.site import HubSite
+from pypihub.web.site import Inside
 from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
 class House:
-    """All that runs, between `open` and `close`; `site` is what the world sees of it."""
+    """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
-    site: HubSite
+    inside: Inside
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -54,8 +54,7 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for answers and uploads under way, ends the background and the connections to GitHub, closes the store."""
-        await self.site.end()
+        """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
         self.pages.stop()
@@ -96,8 +95,8 @@ def build_house(
     )
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    site = HubSite(app.app.resource(), front, uploads, access)
-    return House(site, knowledge, listings, pages, publishing, pool)
+    inside = Inside(app.app.resource(), front, uploads, access)
+    return House(inside, knowledge, listings, pages, publishing, pool)
 
 
 def _knowledge(
