@@ -23,10 +23,13 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
+from pypihub.certificates import read_authorities
 from pypihub.config import Config
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
+from pypihub.github.proxies import Proxies
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
@@ -65,12 +68,14 @@ class House:
 def build_house(
     config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
 ) -> House:
-    """The house of a configuration; nothing is asked or opened yet.
+    """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log.
+    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError for a proxy
+    that is none, and for authorities that are gone since the configuration was loaded.
     """
-    agent, pool = pooled_agent(reactor, config.github.timeout)
     github = config.github
+    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
+    agent, pool = pooled_agent(reactor, github.timeout, authorities, Proxies.of(os.environ))
     client = Client(
         Transport(agent, reactor, github.timeout),
         reactor,
