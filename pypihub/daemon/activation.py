@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from pypihub.config import Server
 from pypihub.daemon.ports import SharedPort
+from pypihub.errors import ConfigError
 
 _SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
 
@@ -19,6 +20,15 @@ _SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
 def is_activated(endpoint: str) -> bool:
     """Whether systemd opens the endpoint's port."""
     return _SYSTEMD.fullmatch(endpoint) is not None
+
+
+def check_names(endpoint: str) -> None:
+    """Raises ConfigError where systemd hands down several sockets of the endpoint's name: one of them would serve."""
+    name = re.search(r":name=([^:]*)", endpoint)
+    if name and os.environ.get("LISTEN_FDNAMES", "").split(":").count(name[1]) > 1:
+        raise ConfigError(
+            f'server.endpoint: systemd hands several sockets down as "{name[1]}"; give each a socket unit and a name'
+        )
 
 
 def without_systemd(server: Server) -> Server:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from pypihub import __version__
 from pypihub.certificates import read_certificates
 from pypihub.config import TLS, Server
-from pypihub.daemon.activation import is_activated
+from pypihub.daemon.activation import check_names, is_activated
 from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
@@ -42,6 +42,8 @@ def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamS
 
 
 def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+    if is_activated(text):
+        check_names(text)
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:  # each of Twisted's parsers has errors of its own
