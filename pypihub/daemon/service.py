@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 
 from pypihub.config import Config, load_config
+from pypihub.daemon.activation import AdoptedPorts, without_systemd
 from pypihub.daemon.doors import Doors
 from pypihub.daemon.house import build_house
-from pypihub.daemon.listening import Listener, make_endpoints
+from pypihub.daemon.listening import Listener, make_endpoints, readable
 from pypihub.daemon.logs import log_apart, log_together
+from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
-from pypihub.daemon.reloading import Reloads
+from pypihub.daemon.reloading import Reloads, tell_of_restart
+from pypihub.daemon.renewing import Renewals
 from pypihub.daemon.serving import Serving
 from pypihub.daemon.signals import obeying
 from pypihub.daemon.supervisor import make_supervisor
@@ -24,36 +30,61 @@ from pypihub.github.patience import BACKOFF
 
 
 def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
-    """The daemon of a configuration file, or of the defaults, which obeys signals; raises ConfigError.
+    """The daemon of a configuration file, or of the defaults, which obeys signals.
 
     With `relays` the log is Twisted's, as this process was told to keep it, and that of its workers, if any, goes there
-    too; otherwise all write to stdout themselves.
+    too; otherwise all write to stdout themselves. An init system is told how the daemon is. Raises ConfigError, which
+    names the file.
     """
     file = file and file.absolute()  # twistd may change the folder
     config = load_config(file)
+    watchdog, starter = watchdog_time(os.environ), InitSystem(os.environ)
     try:
         if file is not None and config.server.workers > 1:
-            supervisor = make_supervisor(config.server, file, reactor, relays=relays)
-            return obeying(supervisor, supervisor.reload, reactor)
-        return make_reloading_service(config, file, reactor, log_access=log_apart if relays else log_together)
+            supervisor = make_supervisor(config.server, file, reactor, relays=relays, watchdog=watchdog)
+            service = Announced(supervisor, starter, watchdog, reactor)
+            return obeying(service, Reloads(supervisor.reload, service).begin, reactor)
+        alone = make_service(config, reactor, log_access=log_apart if relays else log_together)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
+    return announced(alone, file, starter, watchdog, reactor)
 
 
-def make_reloading_service(
-    config: Config,
-    file: Path | None,
-    reactor: Any,
-    *,
-    ports: InheritedPorts | None = None,
-    log_access: Callable[[list[str]], object] = log_together,
-) -> MultiService:
-    """As `make_service`; reads the file again on SIGHUP, and certificates when their files change."""
-    service = make_service(config, reactor, ports=ports, log_access=log_access)
-    (serving,) = (each for each in service if isinstance(each, Serving))
-    reloads = Reloads(file, serving, reactor, tells=ports is None)
-    reloads.setServiceParent(service)
-    return obeying(service, reloads.reload, reactor)
+def announced(
+    alone: Alone, file: Path | None, starter: Starter, watchdog: float | None, reactor: Any, *, tells: bool = True
+) -> IService:
+    """The daemon, which reads its file again when it is told to by a signal, and tells its starter of that.
+
+    It `tells` the log of what takes a restart. `watchdog` is as for `Announced`.
+    """
+    service = Announced(alone, starter, watchdog, reactor)
+
+    async def reload() -> None:
+        config = load_config(file)
+        if tells:
+            tell_of_restart(alone.serving.server, config.server)
+        await alone.serving.reload(config)
+
+    return obeying(service, Reloads(reload, service).begin, reactor)
+
+
+def check_config(file: Path, reactor: Any) -> str:
+    """What a configuration file that can be served means, in one line; raises ConfigError as serving it would.
+
+    Nothing listens, is asked or is opened. Of a socket that systemd hands down only the name is checked.
+    """
+    config = load_config(file)
+    server = config.server
+    try:
+        make_service(msgspec.structs.replace(config, server=without_systemd(server)), reactor)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.message}") from None
+    if server.endpoint is None:
+        where = readable(server.host, server.port) + (" with TLS" if server.tls else "")
+    else:
+        where = server.endpoint if isinstance(server.endpoint, str) else " and ".join(server.endpoint)
+    by = f" by {server.workers} workers" if server.workers > 1 else ""
+    return f"{file}: is sound: it listens on {where}{by} and asks {config.github.api_url}"
 
 
 def make_service(
@@ -63,19 +94,37 @@ def make_service(
     backoff: Sequence[float] = BACKOFF,
     ports: InheritedPorts | None = None,
     log_access: Callable[[list[str]], object] = log_together,
-) -> MultiService:
+) -> Alone:
     """The daemon in this process as a service. Nothing listens, is asked or is opened until it is started.
 
     `backoff` are the pauses in seconds before GitHub is asked again. `ports` are those of a supervisor, which tells
     of them. `log_access` takes the lines of the access log.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
-    doors = Doors(ports or reactor)
-    endpoints = make_endpoints(config.server, doors)
+    doors = Doors(ports or reactor, AdoptedPorts(reactor))
+    endpoints = make_endpoints(config.server, doors, doors)
     build = partial(build_house, reactor=reactor, backoff=backoff, log_access=log_access)
-    service = MultiService()
     serving = Serving(config, build, doors)
-    serving.setServiceParent(service)
-    for endpoint in endpoints:
-        Listener(endpoint, serving.site, tells=ports is None).setServiceParent(service)
-    return service
+    listeners = [Listener(endpoint, serving.site, tells=ports is None) for endpoint in endpoints]
+    return Alone(serving, listeners, Renewals(serving, reactor))
+
+
+class Alone(MultiService):
+    """What is served, and the ports that it is served on; `ready` fires once all listen and the store is open."""
+
+    def __init__(self, serving: Serving, listeners: Sequence[Listener], renewals: Renewals) -> None:
+        super().__init__()
+        self.serving = serving
+        self._listeners = listeners
+        for service in (serving, *listeners, renewals):
+            service.setServiceParent(self)
+
+    @property
+    def ready(self) -> Deferred[None]:
+        """The ports listen at once, or starting fails."""
+        return self.serving.opened
+
+    @property
+    def status(self) -> str:
+        """Where it listens."""
+        return "Listens on " + ", ".join(listener.where for listener in self._listeners)

@@ -13,9 +13,10 @@ from twisted.python.failure import Failure
 
 from pypihub.config import Config, Server
 from pypihub.config.endpoints import pem_files
+from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.doors import Doors, Taken
 from pypihub.daemon.house import House
-from pypihub.daemon.listening import in_force, make_endpoints, without_systemd
+from pypihub.daemon.listening import in_force, make_endpoints
 from pypihub.errors import ConfigError
 from pypihub.web.site import HubSite
 
@@ -24,7 +25,8 @@ class Serving(Service):
     """Opens the store at the start (not before twistd has forked).
 
     In the end, while nothing listens any more, it waits for the answers under way, then ends the background. `build`
-    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open.
+    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. `opened` fires
+    once the store is open.
     """
 
     def __init__(self, config: Config, build: Callable[[Config], House], doors: Doors) -> None:
@@ -34,6 +36,7 @@ class Serving(Service):
         self._house = build(config)
         self._left: dict[Deferred[Any], Deferred[None]] = {}
         self.site = HubSite(self._house.inside)
+        self.opened: Deferred[None] = Deferred()
 
     @property
     def server(self) -> Server:
@@ -43,7 +46,7 @@ class Serving(Service):
     def startService(self) -> None:
         """Opens the house."""
         super().startService()
-        Deferred.fromCoroutine(self._house.open())
+        Deferred.fromCoroutine(self._house.open()).addCallback(self.opened.callback)
 
     def stopService(self) -> Deferred[None]:
         """Ends all that goes on."""
@@ -77,7 +80,7 @@ class Serving(Service):
             return []
         taken = Taken()
         failures: list[Failure] = []
-        for endpoint in make_endpoints(without_systemd(server), taken):
+        for endpoint in make_endpoints(without_systemd(server), taken, taken):
             endpoint.listen(self.site).addErrback(failures.append)
         if failures or len(taken.factories) != len(self._doors):
             raise ConfigError("server.endpoint: is of a kind whose certificates are renewed by a restart only")

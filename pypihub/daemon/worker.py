@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,39 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypihub.config import load_config
+from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
-from pypihub.daemon.listening import without_systemd
 from pypihub.daemon.ports import InheritedPorts
-from pypihub.daemon.service import make_reloading_service
-from pypihub.daemon.supervisor import FIRST_SOCKET
+from pypihub.daemon.service import announced, make_service
+from pypihub.daemon.supervisor import FIRST_SOCKET, TOLD
 
 
-def run_worker(file: Path, sockets: int, reactor: Any) -> None:
+def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor: Any) -> None:
     """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
 
-    Raises ConfigError for a configuration that cannot be served.
+    With `watchdog` the supervisor takes so many seconds of silence for a hang. Raises ConfigError for a configuration
+    that cannot be served.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
     config = load_config(file)
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
-    config = msgspec.structs.replace(config, server=without_systemd(config.server))
-    service = make_reloading_service(config, file, reactor, ports=ports)
+    config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
+    service = make_service(config, reactor, ports=ports)
     Lifeline(0, reactor).setServiceParent(service)
-    run_service(service, reactor)
+    run_service(announced(service, file, Supervisor(TOLD), watchdog, reactor, tells=False), reactor)
+
+
+class Supervisor:
+    """Who started this process, at the other end of a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def tell(self, *lines: str) -> None:
+        """As of `Starter`."""
+        with suppress(OSError):  # it has gone, or does not read
+            os.write(self._descriptor, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 @implementer(IReadDescriptor)

@@ -28,6 +28,10 @@ class Process(ProcessProtocol):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYPIHUB")}
         self._process = reactor.spawnProcess(self, program, [program, *command[1:]], environment, str(cwd))
 
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
     def signal(self, name: str) -> None:
         self._process.signalProcess(name)
 
