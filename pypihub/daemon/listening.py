@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from select import POLLIN, poll
 from typing import Any
 
 import msgspec
@@ -10,7 +11,13 @@ from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -95,13 +102,17 @@ def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOpt
 class Listener(Service):
     """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
 
-    `address` is where it listens, once it does; it `tells` of it in the log.
+    `address` is where it listens, once it does; it `tells` of it in the log. Where it `accepts`, connections that were
+    made before it stops are accepted.
     """
 
-    def __init__(self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True, accepts: bool = True
+    ) -> None:
         self._endpoint = endpoint
         self._site = site
         self._tells = tells
+        self._accepts = accepts
         self._port: IListeningPort | None = None
         self.address: IAddress | None = None
 
@@ -130,6 +141,8 @@ class Listener(Service):
         """Listens no more."""
         super().stopService()
         port, self._port, self.address = self._port, None, None
+        if IReadDescriptor.providedBy(port) and self._accepts:
+            _accept_all(port)
         stopping = port.stopListening() if port is not None else None
         return succeed(None) if stopping is None else stopping
 
@@ -137,6 +150,18 @@ class Listener(Service):
         self._port, self.address = port, port.getHost()
         if self._tells:
             _log.info("PyPIHub {version} listens on {address}", version=__version__, address=self.where)
+
+
+def _accept_all(port: Any) -> None:
+    """Accepts the connections that wait: the system has made them, and would break them with the port."""
+    if port.fileno() < 0:  # it is gone already
+        return
+    waiting = poll()
+    waiting.register(port.fileno(), POLLIN)
+    for _ in range(BACKLOG):
+        if not waiting.poll(0):
+            return
+        port.doRead()
 
 
 def readable(host: str, port: object) -> str:

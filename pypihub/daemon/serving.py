@@ -9,6 +9,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pypihub.config import Config, Server
@@ -19,6 +20,8 @@ from pypihub.daemon.house import House
 from pypihub.daemon.listening import in_force, make_endpoints
 from pypihub.errors import ConfigError
 from pypihub.web.site import HubSite
+
+_log = Logger("pypihub")
 
 
 class Serving(Service):
@@ -89,17 +92,21 @@ class Serving(Service):
     def _leave(self, house: House, answered: Deferred[Any]) -> None:
         async def close() -> None:
             await answered
-            self._left.pop(answered)
             await house.close()
 
-        self._left[answered] = Deferred.fromCoroutine(close())
+        def left(_: None) -> None:
+            del self._left[answered]
+
+        leaving = self._left[answered] = Deferred.fromCoroutine(close())
+        leaving.addErrback(lambda failure: _log.failure("What was served before could not be closed", failure))
+        leaving.addCallback(left)
 
     async def _end(self) -> None:
         await self.site.end(self._server.drain)
-        left = dict(self._left)
-        for answered in left:
+        leaving = list(self._left.values())
+        for answered in list(self._left):
             answered.cancel()  # where one takes longer than we wait
-        await DeferredList(list(left.values()))
+        await DeferredList(leaving)
         await self._house.close()
 
 

@@ -19,7 +19,8 @@ from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.service import announced, make_service
-from pypihub.daemon.supervisor import FIRST_SOCKET, TOLD
+from pypihub.daemon.supervisor import FIRST_SOCKET
+from pypihub.daemon.workers import TOLD
 
 
 def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor: Any) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from support.daemons import GitHub
 from support.process import Process
 from twisted.internet.defer import Deferred
+
+from pypihub.sandbox.server import Sandbox
+from pypihub.sandbox.world import World
 
 
 @pytest.fixture
@@ -27,3 +31,11 @@ def run(reactor: Any, tmp_path: Path) -> Iterator[Callable[..., Process]]:
         process.signal("KILL")
         pytest_twisted.blockon(Deferred.fromCoroutine(process.ends()))
     assert not left, "a process was left running"
+
+
+@pytest_twisted.async_yield_fixture
+async def github(reactor: Any, tmp_path: Path) -> AsyncIterator[GitHub]:
+    sandbox = Sandbox(reactor, World())
+    await sandbox.start()
+    yield GitHub(reactor, sandbox, tmp_path)
+    await sandbox.stop()

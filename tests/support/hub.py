@@ -46,6 +46,7 @@ class Hub:
     token: str
     url: str = ""
     services: list[Any] = field(default_factory=list)
+    config: Config = field(default_factory=Config)
 
     def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
         """What a user gives to pip."""
@@ -122,6 +123,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     service = make_service(config, reactor, backoff=(0.001, 0.002))
     service.privilegedStartService()
     service.startService()
+    hub.config = config
     hub.services.append(service)
     (listener,) = (each for each in service if isinstance(each, Listener))
     port = listener.address.port
