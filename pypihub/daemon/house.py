@@ -54,7 +54,7 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for answers and uploads under way, ends the background and the connections to GitHub, closes the store."""
+        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
         await self.site.end()
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
