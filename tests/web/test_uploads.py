@@ -326,6 +326,17 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
 
 
 @ensureDeferred
+async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
+    house_of(hub).site.timeOut = 0.1
+    wire = await connect(hub)
+    wire.send_head("/legacy/", "Content-Length: 1000")
+    wire.send(demo()[:100])
+    await wire.until(lambda: spools() == 1)
+    await wire.until(lambda: wire.is_closed)
+    await wire.until(lambda: spools() == 0)
+
+
+@ensureDeferred
 async def test_a_cut_form_is_refused(hub: Hub, publisher: Publisher, spools: Any) -> None:
     assert (await post(hub, "/legacy/", demo()[:-10])).status_code == 400
     assert spools() == 0
