@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
-from pypihub.catalog.publishing import Published, Publishing
+from pypihub.catalog.publishing import CheckArchive, Published, Publishing
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -101,9 +102,19 @@ class Box:
 class Press:
     """One process that publishes; `rules` go into `[publish]`."""
 
-    def __init__(self, box: Box, *, timeout: float = 5, backoff: Any = (0.001, 0.002), **rules: Any) -> None:
+    def __init__(
+        self,
+        box: Box,
+        *,
+        timeout: float = 5,
+        backoff: Sequence[float] = (0.001, 0.002),
+        owners: Sequence[str] = (),
+        check: CheckArchive = check_nothing,
+        **rules: Any,
+    ) -> None:
         self.box, reactor = box, box.reactor
-        self.transport, self.pool = self._transport(timeout)
+        agent, self.pool = pooled_agent(reactor, timeout)
+        self.transport = Transport(agent, reactor, timeout)
         url = box.sandbox.api_url
         self.client = client = Client(
             self.transport, reactor, api_url=url, graphql_url=box.sandbox.graphql_url, backoff=backoff
@@ -116,8 +127,11 @@ class Press:
         self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher))
         self.listings = Listings(client.listing, hasher, Memory(1_000_000), reactor, ttl=600, stale=600)
         mapping = Mapping()
+        self.catalog_repository = mapping.repository(Owner("octo"), canonicalize_name("demo"))
         refused = RefusedTokens(hasher, reactor.seconds)
-        self.catalog = Catalog(client, mapping, refused, self.listings, self.knowledge)
+        self.catalog = Catalog(
+            client, mapping, refused, self.listings, self.knowledge, [Owner(owner) for owner in owners]
+        )
         self.publishing = Publishing(
             self.catalog,
             client,
@@ -125,14 +139,10 @@ class Press:
             self.listings,
             store,
             Publish(**rules),
-            rules.pop("check", check_nothing),
+            check,
             reactor,
             pauses=backoff,
         )
-
-    def _transport(self, timeout: float) -> tuple[Transport, Any]:
-        agent, pool = pooled_agent(self.box.reactor, timeout)
-        return Transport(agent, self.box.reactor, timeout), pool
 
     def publish(self, filename: str = WHEEL, content: bytes = b"a wheel", **how: Any) -> Deferred[Published]:
         """Publishes a file of these bytes; `name`, `version` and `token` may be others, and a `signature` beside it."""
