@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.task import deferLater
 
 from pypihub.catalog import publishing as module
-from pypihub.catalog.publishing import Published
+from pypihub.catalog.delivery import Published
 from pypihub.errors import (
     BusyError,
     ForbiddenError,
@@ -160,6 +160,17 @@ async def test_without_a_digest_only_a_hash_that_was_computed_tells(box: Box, pr
         await deferLater(box.reactor, 0.001)
     assert await press.publish(WHEEL) is Published.SAME
     assert box.assets == [asset]
+
+
+@ensureDeferred
+async def test_a_server_without_digests_is_published_to_as_well(make_box: MakeBox) -> None:
+    box = await make_box(digest=False)
+    press = await box.press()
+    assert await press.publish(WHEEL) is Published.NEW
+    [file] = (await press.project()).files
+    assert (file.sha256, bool(file.core_metadata)) == (hashlib.sha256(b"a wheel").hexdigest(), True)
+    assert await press.publish(WHEEL) is Published.SAME
+    assert not [call for call in box.sandbox.calls if call.where == "storage"], "nothing was read for that"
 
 
 @ensureDeferred
@@ -393,9 +404,10 @@ async def test_the_end_waits_for_what_is_under_way_and_takes_no_more(box: Box, p
 
 @ensureDeferred
 async def test_in_the_end_what_waits_for_its_turn_is_told(box: Box, press: Press) -> None:
-    first, second = press.publish(WHEEL), press.publish(SDIST)
+    first = press.publish(WHEEL)
     while not box.sandbox.calls:
         await deferLater(box.reactor, 0.001)
+    second = press.publish(SDIST)
     await press.publishing.stop()
     assert await first is Published.NEW
     with pytest.raises(StoppingError):

@@ -15,7 +15,7 @@ from support.press import SDIST, WHEEL, Box, Press
 from twisted.internet.defer import CancelledError, DeferredList
 from twisted.internet.task import deferLater
 
-from pypihub.catalog.publishing import Published
+from pypihub.catalog.delivery import Published
 from pypihub.errors import (
     PyPIHubError,
     RateLimitedError,

@@ -13,12 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from pypihub.catalog.catalog import Catalog
+from pypihub.catalog.delivery import Published
 from pypihub.catalog.hashes import Hashes
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
-from pypihub.catalog.publishing import CheckArchive, Published, Publishing
+from pypihub.catalog.publishing import CheckArchive, Publishing
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -194,10 +195,13 @@ class Press:
 
 
 async def start_box(reactor: Any, **options: Any) -> Box:
-    """A running box; the options are the sandbox's, or the repository's with `repository_` before them."""
+    """A running box; the options are the sandbox's, or the repository's with `repository_` before them.
+
+    Without `digest` GitHub knows no digests at all, in REST neither.
+    """
     mark = "repository_"
     of_repository = {key.removeprefix(mark): options.pop(key) for key in list(options) if key.startswith(mark)}
-    world = World()
+    world = World(digests=options.get("digest", True))
     sandbox = Sandbox(reactor, world, **options)
     repository = world.add_repository("octo/demo", **of_repository)
     await sandbox.start()
