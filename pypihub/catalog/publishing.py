@@ -210,7 +210,7 @@ class Publishing:
             except PyPIHubError as error:
                 is_hopeless = isinstance(error, TokenRefusedError | ForbiddenError)
                 if pause is None or is_hopeless:
-                    _log.warn("Publishing {what} left something behind: {why}", what=what, why=error.message)
+                    _log.warn("Publishing {what} may have left something behind: {why}", what=what, why=error.message)
                     break
                 await deferLater(self._reactor, pause)
 

@@ -345,6 +345,7 @@ async def test_files_of_one_version_that_come_together_share_its_release(box: Bo
     results = await DeferredList([press.publish(name, name.encode()) for name in names])
     assert [result for _, result in results] == [Published.NEW] * 4
     assert {tag: sorted(files) for tag, files in box.published().items()} == {"v1.0": sorted(names)}
+    assert box.calls().count("rest POST") == 1, "one after the other"
     assert len(press.publishing) == 0
 
 

@@ -86,11 +86,14 @@ FAULTS: dict[str, Fault] = {
     "cut answer": CutBody(20),
     "cut upload": CutUpload(3),
 }
+LASTING = ("500", "hang", "drop", "cut upload")
+"""Those that are met three times in a row as well: every try fails. The others differ in the answer alone."""
 MATRIX = [
-    pytest.param(scene, number, fault, id=f"{scene}, call {number} ({call}), {fault}")
+    pytest.param(scene, number, fault, times, id=f"{scene}, call {number} ({call}), {fault}, {times}")
     for scene in SCENES
     for number, call in enumerate(SCENES[scene].calls)
     for fault in FAULTS
+    for times in ((1, 3) if fault in LASTING else (1,))
     if fault != "cut upload" or call == "uploads*"
 ]
 
@@ -142,8 +145,7 @@ async def test_the_matrix_knows_every_call(box: Box, signature: bytes, name: str
     assert is_whole(box, scene)
 
 
-@pytest.mark.parametrize(("name", "number", "fault_name"), MATRIX)
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("name", "number", "fault_name", "times"), MATRIX)
 @ensureDeferred
 async def test_all_or_nothing(
     make_box: MakeBox, signature: bytes, name: str, number: int, fault_name: str, times: int
@@ -159,7 +161,7 @@ async def test_all_or_nothing(
         try:
             assert await publish(press, scene, signature) is Published.NEW
         except PyPIHubError:
-            assert traces(box) == before, f"{effect}: something stayed behind"
+            assert traces(box) == before or is_whole(box, scene), f"{effect}: something stayed behind"
         else:
             assert is_whole(box, scene), effect
         box.sandbox.faults.clear()
@@ -199,7 +201,7 @@ async def test_who_hangs_up_at_any_step_has_published_all_the_same(
 
 @pytest.mark.parametrize(("name", "number"), STEPS)
 @ensureDeferred
-async def test_the_end_at_any_step_leaves_nothing_behind(
+async def test_the_end_at_any_step_leaves_all_or_nothing(
     make_box: MakeBox, signature: bytes, name: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pypihub.catalog.publishing.LONGEST_END", 0.2)
@@ -215,8 +217,8 @@ async def test_the_end_at_any_step_leaves_nothing_behind(
         await press.publishing.stop()
         with pytest.raises(StoppingError):
             await publishing
-        assert [(tag, assets) for tag, _, assets in traces(box)] == [(tag, assets) for tag, _, assets in before]
-        assert await publish(await box.press(), scene, signature) is Published.NEW
+        assert traces(box) == before or is_whole(box, scene)
+        assert await publish(await box.press(), scene, signature) in (Published.NEW, Published.SAME)
         assert is_whole(box, scene)
 
 
@@ -230,12 +232,26 @@ async def test_what_a_rate_limit_leaves_behind_is_told_and_taken_up_the_next_tim
     with pytest.raises(RateLimitedError):
         await press.publish(WHEEL)
     assert [release.is_draft for release in box.releases] == [True]
-    assert any(f"Publishing {WHEEL} in octo/demo left something behind" in line for line in log_lines)
+    assert any(f"Publishing {WHEEL} in octo/demo may have left something behind" in line for line in log_lines)
     assert not any(box.token in line for line in log_lines)
     other = await box.press()  # an hour later, or another server
     assert await other.publish(WHEEL) is Published.NEW
     assert box.published() == {"v1.0": [WHEEL]}
     assert box.releases[0].description == "", "the mark went with the draft"
+
+
+@pytest.mark.parametrize("prepare", [_nothing, _draft])
+@ensureDeferred
+async def test_what_turns_out_to_be_published_stays(make_box: MakeBox, prepare: Callable[[Box], object]) -> None:
+    box = await make_box(repository_immutable_releases=True)
+    prepare(box)
+    press = await box.press()
+    before_it_is_published = 2 if prepare is _nothing else 1
+    box.sandbox.faults.add(Status(500), where="rest", skip=before_it_is_published, times=4)
+    with pytest.raises(UpstreamError):
+        await press.publish(WHEEL)
+    assert WHEEL in box.published()["v1.0"]
+    assert await press.publish(WHEEL) is Published.SAME
 
 
 @ensureDeferred
