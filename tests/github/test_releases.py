@@ -15,7 +15,9 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 from support.press import Box, start_box
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from pypihub.errors import (
     ForbiddenError,
@@ -29,7 +31,7 @@ from pypihub.github import transport as transport_module
 from pypihub.github.client import Client
 from pypihub.github.credentials import Token
 from pypihub.github.nodes import release_number
-from pypihub.github.releases import NewAsset, Releases
+from pypihub.github.releases import NewAsset, Releases, RestRelease
 from pypihub.github.rest import GoneError, TakenError
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.github.uploading import upload_address
@@ -295,6 +297,40 @@ async def test_a_large_file_is_sent_as_fast_as_it_is_taken(desk: Desk, release: 
     assert [call.headers["content-length"] for call in desk.box.sandbox.calls if call.where == "uploads"] == [
         "67108864"
     ]
+
+
+class Hasty(Protocol):
+    """Answers an upload before it has read it, and reads nothing more."""
+
+    def __init__(self) -> None:
+        self.lost: Deferred[object] = Deferred()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.lost.callback(None)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.factory.connections:
+            return
+        self.transport.pauseProducing()
+        body = b'{"message": "Cannot upload assets to an immutable release."}'
+        self.transport.write(b"HTTP/1.1 422 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.factory.connections.append(self)
+
+
+@ensureDeferred
+async def test_github_may_answer_before_it_has_read_all(desk: Desk, reactor: Any) -> None:
+    factory = Factory.forProtocol(Hasty)
+    factory.connections = []
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    release = RestRelease(1, "v1.0", True, f"http://127.0.0.1:{port.getHost().port}/assets{{?name,label}}")
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(20_000_000))
+        with pytest.raises(UploadRefusedError, match="immutable"):
+            await desk.releases.upload(release, NewAsset("a.whl", file, 20_000_000, "0" * 64))
+    [connection] = factory.connections
+    connection.transport.resumeProducing()
+    await connection.lost.addTimeout(5, reactor)
+    await port.stopListening()
 
 
 @pytest.mark.parametrize(
