@@ -68,7 +68,7 @@ class GitHub(Protocol):
 class Publishing:
     """Publishes files, one at a time in each repository.
 
-    `pauses` are the seconds between the tries to undo what failed.
+    `pauses` are those of the client, in seconds: between two tries to undo what failed each is four times as long.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Publishing:
         self._rules = rules
         self._check_archive = check_archive
         self._reactor = reactor
-        self._pauses = pauses
+        self._pauses = [4 * pause for pause in pauses]
         self._turns = Turns()
         self._checks = DeferredSemaphore(CHECKED_AT_ONCE)
         self._deliveries = DeferredSemaphore(DELIVERED_AT_ONCE)
@@ -210,7 +210,7 @@ class Publishing:
             except PyPIHubError as error:
                 is_hopeless = isinstance(error, TokenRefusedError | ForbiddenError)
                 if pause is None or is_hopeless:
-                    _log.warn("Publishing {what} left something behind: {why}", what=what, why=error.message)
+                    _log.warn("Publishing {what} may have left something behind: {why}", what=what, why=error.message)
                     break
                 await deferLater(self._reactor, pause)
 
