@@ -203,6 +203,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a link with a content": (with_header({156: b"2"}, start=1024), "no file and has a content"),
     "a file that ends like a folder": (with_header({len(TOP) + 9: b"/"}), "is no folder"),
     "a wrong header": (gzip.compress(b"x" + HALF[1:]), "header is damaged"),
+    "a mode that is none": (with_header({100: b"rw"}, start=1024), "number that is none"),
     "a size that is none": (with_header({124: b"0000000009\0\0"}), "number that is none"),
     "a size below zero": (with_header({124: b"\xff" * 12}), "number that is none"),
     "a size beyond all": (with_header({124: b"\x80" + b"\xff" * 11}, start=1024), "tar archive is cut off"),
@@ -299,6 +300,7 @@ def test_a_large_sdist_costs_little_memory_and_time() -> None:
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     """A tar archive with other bytes in its headers, the checksums right again or not, packed and damaged again."""
+    seldom = st.integers(0, 4).map(lambda number: number == 4)
     chosen = draw(st.sampled_from([*SOUND.values()]).filter(lambda sdist: len(sdist) < 3000))
     data = bytearray(gzip.decompress(chosen))
     headers = [start for start in range(0, min(len(data), 20_000), 512) if data[start + 257 : start + 262] == b"ustar"]
@@ -307,13 +309,13 @@ def damaged(draw: st.DrawFn) -> bytes:
         field = draw(st.sampled_from([0, 5, 124, 135, 156, 157, 257, 345]) | st.integers(0, 1024))
         value = draw(st.sampled_from([b"/", b"0", b"5", b"x", b"L", b"\0", b"\xff", b"../"]) | st.binary(max_size=4))
         data[start + field : start + field + len(value)] = value
-        if draw(st.booleans()):
+        if not draw(seldom):
             data[start + 148 : start + 156] = b" " * 8
             data[start + 148 : start + 156] = f"{sum(data[start : start + 512]):06o}\0 ".encode()
-    if draw(st.booleans()):
+    if draw(seldom):
         del data[draw(st.integers(0, len(data))) :]
     sdist = gzip.compress(bytes(data))
-    if draw(st.booleans()):
+    if not draw(seldom):
         return sdist
     place = draw(st.integers(0, len(sdist)))
     return sdist[:place] + draw(st.binary(max_size=3)) + sdist[place + draw(st.integers(0, 3)) :]
@@ -321,8 +323,11 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @given(damaged() | st.binary(max_size=200) | st.binary(max_size=2000).map(gzip.compress))
 def test_what_may_be_published_is_what_installers_unpack(sdist: bytes) -> None:
+    begin = time.thread_time()
     try:
         checked(NAME, sdist)
     except UploadRefusedError:
         return
+    finally:
+        assert time.thread_time() - begin < 1
     assert names(sdist) == names_by_tarfile(sdist)
