@@ -131,6 +131,6 @@ def yank(
         raise click.UsageError("--reason and --undo do not go together.")
     try:
         wish = read_wish(repository, version, project, reason, undo=undo)
-        run_yank(config or (context.parent and context.parent.params["config"]), wish)
+        run_yank(config or context.find_root().params["config"], wish)
     except PyPIHubError as error:
         raise SystemExit(f"pypihub: {error.message}") from None

@@ -58,4 +58,4 @@ async def github_of(config: Config, reactor: Any) -> AsyncIterator[Client]:
     try:
         yield Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url)
     finally:
-        await pool.closeCachedConnections()
+        await pool.closeCachedConnections()  # type: ignore[no-untyped-call]  # Twisted has no types there

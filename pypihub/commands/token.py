@@ -28,8 +28,9 @@ def find_token(environment: Mapping[str, str], host: str) -> Token:
             return _token(text, name)
     text = _of_gh(environment, host)
     if not text:
+        first, *others = VARIABLES
         raise CommandError(
-            f"There is no GitHub token: set {VARIABLES[0]} (or {' or '.join(VARIABLES[1:])}), or log in with: gh auth login"
+            f"There is no GitHub token: set {first} (or {' or '.join(others)}), or log in with: gh auth login"
         )
     return _token(text, "gh auth token")
 
