@@ -291,7 +291,12 @@ async def test_uv_publishes_to_an_index_of_its_configuration(
             f'[[tool.uv.index]]\nname = "hub"\nurl = "{hub.url}/octo/simple/"\n'
             f'publish-url = "{hub.url}/octo/legacy/"\nexplicit = true\n'
         )
-    settings = {"UV_NO_CONFIG": "0", "UV_INDEX_HUB_USERNAME": "__token__", "UV_INDEX_HUB_PASSWORD": hub.token}
+    settings = {
+        "UV_NO_CONFIG": "0",
+        "UV_INDEX_HUB_USERNAME": "__token__",
+        "UV_INDEX_HUB_PASSWORD": hub.token,
+        "UV_PUBLISH_TRUSTED_PUBLISHING": "never",  # which would be tried over https, for seconds
+    }
     uv = workshop.tools.command("uv")
     for statuses in ([200, 200], []):
         answered.clear()
