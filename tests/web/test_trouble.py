@@ -248,7 +248,7 @@ async def test_another_method_is_405_with_what_is_allowed(hub: Hub, path: str) -
     assert (answer.code, answer.header("Allow")) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("path", ["/simple/", "/legacy/", "/octo/simple/", "/octo/legacy"])
+@pytest.mark.parametrize("path", ["/simple/", "/legacy/", "/octo/simple/", "/octo/legacy/"])
 @ensureDeferred
 async def test_where_one_may_publish_post_is_allowed_too(hub: Hub, path: str) -> None:
     answer = await hub.request("DELETE", path)
