@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 from packaging.utils import NormalizedName
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pypihub.commands.running import github_of, progress, run_in_reactor
 from pypihub.commands.token import find_token, github_host
@@ -78,7 +78,7 @@ def new_title(release: Release, wish: Wish) -> str | None:
 def _describe(release: Release, listing: Listing) -> str:
     """The release, and all that is yanked with it."""
     held = listed(f"{name} {version}" for name, version in contents(release))
-    return f"Release {release.tag} of {listing.name_with_owner} ({held})"
+    return f"Release {one_line(release.tag)} of {listing.name_with_owner} ({held})"
 
 
 def _outcome(release: Release, title: str | None) -> str:
@@ -95,19 +95,19 @@ def _repository(text: str) -> Repository:
     login, _, name = text.partition("/")
     owner = parse_owner(login)
     if owner is None or not is_repository_name(name):
-        raise CommandError(f"{text!r} is no repository: write it as OWNER/REPO.")
+        raise CommandError(f"{text[:50]!r} is no repository: write it as OWNER/REPO.")
     return Repository(owner, name)
 
 
 def _version(text: str) -> Version:
     try:
         return Version(text)
-    except InvalidVersion:
-        raise CommandError(f"{text!r} is no version: write it like 1.0 or 2.1rc1.") from None
+    except ValueError:  # InvalidVersion is one, and what int() says of thousands of digits
+        raise CommandError(f"{text[:50]!r} is no version: write it like 1.0 or 2.1rc1.") from None
 
 
 def _project(text: str) -> NormalizedName:
     try:
         return normalize_project(text)
     except NotFoundError:
-        raise CommandError(f"{text!r} is no project's name.") from None
+        raise CommandError(f"{text[:50]!r} is no project's name.") from None

@@ -45,7 +45,7 @@ def releases_with(listing: Listing, version: Version, project: NormalizedName | 
     if not holders:
         there = sorted({number for _, held in published for _, number in held}, reverse=True)
         hint = f" It has {listed(there)}." if there else ""
-        raise NotFoundError(f"No release holds files of version {version} of {whose}.{hint}")
+        raise NotFoundError(f"No published release holds files of version {version} of {whose}.{hint}")
     first, *others = holders.values()
     if any(other != first for other in others):
         names = listed(sorted(holders))

@@ -128,8 +128,8 @@ async def test_where_two_projects_have_the_version_the_project_is_asked_for(hub:
     process = await yank("octo/mono", "1.0")
     assert (process.code, process.out) == (1, "")
     assert process.err == (
-        "pypihub: Different releases of octo/mono hold a version 1.0 of lib, app: say which one with --project NAME.\n"
-    ).replace("lib, app", "app, lib")
+        "pypihub: Different releases of octo/mono hold a version 1.0 of app, lib: say which one with --project NAME.\n"
+    )
     process = await yank("octo/mono", "1.0", "--project", "LIB")
     assert process.out == "Release lib of octo/mono (lib 1.0) is yanked.\n"
     assert made.releases["app"].name is None
@@ -138,11 +138,12 @@ async def test_where_two_projects_have_the_version_the_project_is_asked_for(hub:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["octo/app", "9"], "No release holds files of version 9 of octo/app. It has 1.1, 1.0."),
+        (["octo/app", "9"], "No published release holds files of version 9 of octo/app. It has 1.1, 1.0."),
         (["octo/nothing", "1.0"], "GitHub has no repository octo/nothing"),
         (["octo", "1.0"], "'octo' is no repository: write it as OWNER/REPO."),
         (["octo/app/x", "1.0"], "'octo/app/x' is no repository: write it as OWNER/REPO."),
         (["octo/app", "one"], "'one' is no version: write it like 1.0 or 2.1rc1."),
+        (["octo/app", "1" * 5000], f"'{'1' * 50}' is no version: write it like 1.0 or 2.1rc1."),
         (["octo/app", "1.0", "--project", "a b"], "'a b' is no project's name."),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_project_makes_an_sdist_s_name_clear() -> None:
 
 
 def test_drafts_and_failed_uploads_hold_nothing() -> None:
-    with pytest.raises(NotFoundError, match=r"^No release holds files of version 1.0 of octo/mono\.$"):
+    with pytest.raises(NotFoundError, match=r"^No published release holds files of version 1.0 of octo/mono\.$"):
         _tags("1.0", _release("a", "app-1.0.tar.gz", draft=True), _release("b", "app-1.0.tar.gz", size=0))
 
 
