@@ -90,6 +90,7 @@ class _FileEntry(Struct, frozen=True, rename="kebab", omit_defaults=True, gc=Fal
     upload_time: datetime
     requires_python: str | None = None
     core_metadata: bool | _Hashes = False
+    yanked: bool | str = False
 
 
 def _project_json(project: Project) -> dict[str, object]:
@@ -114,6 +115,7 @@ def _file_entry(file: File) -> _FileEntry:
         file.upload_time.astimezone(UTC),
         file.requires_python,
         metadata,
+        file.yanked,
     )
 
 
@@ -124,6 +126,8 @@ def _attributes(file: File) -> str:
     if file.core_metadata:
         value = f"sha256={file.core_metadata}" if isinstance(file.core_metadata, str) else "true"
         attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
+    if file.yanked:
+        attributes += f' data-yanked="{escape(file.yanked) if isinstance(file.yanked, str) else ""}"'
     return attributes
 
 
