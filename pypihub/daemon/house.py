@@ -17,6 +17,7 @@ from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -27,7 +28,8 @@ from pypihub.github.client import Client
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.names import Owner
+from pypihub.index.model import Listing
+from pypihub.index.names import Owner, Repository
 from pypihub.web.access import AccessLog
 from pypihub.web.app import App
 from pypihub.web.front import Front
@@ -41,7 +43,8 @@ class House:
 
     site: HubSite
     knowledge: Knowledge
-    listings: Listings
+    listings: Listings[Repository, Listing]
+    roots: Listings[Owner, Names]
     pages: Pages
     pool: HTTPConnectionPool
 
@@ -53,6 +56,7 @@ class House:
         """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
         await self.site.end()
         self.listings.stop()
+        self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
         await self.pool.closeCachedConnections()
@@ -77,18 +81,20 @@ def build_house(
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     knowledge = _knowledge(config, client, hasher, reactor)
-    listings = Listings(
-        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, note=knowledge.note
-    )
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+    ttl, stale = config.cache.ttl, config.cache.stale
+    listings = Listings(
+        client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, note=knowledge.note
+    )
+    roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
-    catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
+    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
+    return House(HubSite(app.app.resource(), front, access), knowledge, listings, roots, pages, pool)
 
 
 def _knowledge(config: Config, client: Client, hasher: TokenHasher, reactor: Any) -> Knowledge:

@@ -46,7 +46,7 @@ class Desk:
         self.calls: list[Deferred[Listing]] = []
         self.noted: list[Listing] = []
         self.listings = Listings(
-            self._ask, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE, note=self.noted.append
+            self._ask, Listing, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE, note=self.noted.append
         )
 
     def _ask(self, token: Token, repository: Repository) -> Deferred[Listing]:
@@ -60,7 +60,7 @@ class Desk:
         told: list[object] = []
         waiting = Deferred.fromCoroutine(self.listings.snapshot(token, repository, fresh=fresh))
         waiting.addCallbacks(
-            lambda snapshot: told.append(len(snapshot.listing().releases)),
+            lambda snapshot: told.append(len(snapshot.content().releases)),
             lambda failure: told.append(failure.value),
         )
         return told, waiting
@@ -213,7 +213,7 @@ def test_a_refusal_ends_it_at_once(warm: Desk, refusal: PyPIHubError, ahead: boo
 
 
 def test_what_was_made_of_a_listing_that_ended_is_not_current(desk: Desk) -> None:
-    snapshots: list[Snapshot] = []
+    snapshots: list[Snapshot[Listing]] = []
     Deferred.fromCoroutine(desk.listings.snapshot(MINE, DEMO)).addCallback(snapshots.append)
     desk.answer()
     (snapshot,) = snapshots
