@@ -83,9 +83,7 @@ def build_house(
     knowledge = _knowledge(config, client, hasher, reactor)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
-    listings = Listings(
-        client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, note=knowledge.note
-    )
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, note=knowledge.note)
     roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)

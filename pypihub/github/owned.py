@@ -9,13 +9,13 @@ import msgspec
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import Answer, PageInfo
+from pypihub.github.queries import PageSize
 from pypihub.index.names import Owner
 
 _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
-_ASSETS = 100
 _REPOSITORY = (
-    "nameWithOwner releases(first: $releases, orderBy: {field: CREATED_AT, direction: DESC}) { totalCount"
-    f" {_PAGE_INFO} nodes {{ id isDraft releaseAssets(first: {_ASSETS}) {{ {_PAGE_INFO} nodes {{ name size }} }} }} }}"
+    "id nameWithOwner releases(first: $releases, orderBy: {field: CREATED_AT, direction: DESC}) { totalCount"
+    f" {_PAGE_INFO} nodes {{ id isDraft releaseAssets(first: $assets) {{ {_PAGE_INFO} nodes {{ name size }} }} }} }}"
 )
 
 
@@ -52,27 +52,33 @@ class OwnedQuery:
 
     owner: Owner
     after: str | None = None
-    size: int = 100
+    repositories: int = 100
 
     @property
     def points(self) -> int:
-        """What GitHub charges: a hundredth for each connection (see `survey`)."""
-        return points(1 + 2 * self.size)
+        """What GitHub charges (see `survey`)."""
+        return points(1 + 2 * self.repositories)
 
     def document(self, *, digest: bool) -> str:
         return (
-            "query Owned($login: String!, $repositories: Int!, $releases: Int!, $after: String) {"
+            "query Owned($login: String!, $repositories: Int!, $releases: Int!, $assets: Int!, $after: String) {"
             " repositoryOwner(login: $login) { login"
             " repositories(first: $repositories, after: $after, ownerAffiliations: [OWNER],"
             " orderBy: {field: CREATED_AT, direction: DESC}) {"
-            f" {_PAGE_INFO} nodes {{ id {_REPOSITORY} }} }} }} }}"
+            f" {_PAGE_INFO} nodes {{ {_REPOSITORY} }} }} }} }}"
         )
 
     def variables(self) -> dict[str, object]:
-        return {"login": self.owner, "repositories": self.size, "releases": 1, "after": self.after}
+        return {
+            "login": self.owner,
+            "repositories": self.repositories,
+            "releases": 1,
+            "assets": 100,
+            "after": self.after,
+        }
 
     def smaller(self) -> OwnedQuery | None:
-        return replace(self, size=max(1, self.size // 4)) if self.size > 1 else None
+        return replace(self, repositories=max(1, self.repositories // 4)) if self.repositories > 1 else None
 
     def decode(self, data: msgspec.Raw) -> OwnedPage:
         """The page; raises NotFoundError for a null, GitHub's answer for a login that is nobody's."""
@@ -90,28 +96,29 @@ class OwnedQuery:
 
 @dataclass(frozen=True, slots=True)
 class DeeperQuery:
-    """The newest releases, 1 to 100 of each, of several repositories by their node ids."""
+    """The newest releases of each of several repositories by their node ids (up to 100)."""
 
     ids: tuple[str, ...]
-    releases: int
+    size: PageSize
 
     @property
     def points(self) -> int:
         """What GitHub charges (see `survey`)."""
-        return points(1 + len(self.ids) * (1 + self.releases))
+        return points(1 + len(self.ids) * (1 + self.size.releases))
 
     def document(self, *, digest: bool) -> str:
         return (
-            "query Deeper($ids: [ID!]!, $releases: Int!) { nodes(ids: $ids) {"
-            f" ... on Repository {{ id {_REPOSITORY} }} }} }}"
+            "query Deeper($ids: [ID!]!, $releases: Int!, $assets: Int!) { nodes(ids: $ids) {"
+            f" ... on Repository {{ {_REPOSITORY} }} }} }}"
         )
 
     def variables(self) -> dict[str, object]:
-        return {"ids": self.ids, "releases": self.releases}
+        return {"ids": self.ids, "releases": self.size.releases, "assets": self.size.assets}
 
     def smaller(self) -> DeeperQuery | None:
-        """Fewer releases: the cursors behind them tell where it goes on."""
-        return replace(self, releases=max(1, self.releases // 4)) if self.releases > 1 else None
+        """Fewer releases, or assets: the cursors behind them tell where it goes on."""
+        size = self.size.smaller()
+        return replace(self, size=size) if size else None
 
     def decode(self, data: msgspec.Raw) -> tuple[OwnedRepository, ...]:
         return tuple(node.repository() for node in _DEEPER.decode(data).nodes)

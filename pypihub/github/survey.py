@@ -17,7 +17,7 @@ from typing import Protocol
 from pypihub.errors import NotFoundError
 from pypihub.github.listing import Ask
 from pypihub.github.owned import DeeperQuery, OwnedQuery, OwnedRepository
-from pypihub.github.queries import AssetsQuery, ListingQuery
+from pypihub.github.queries import AssetsQuery, ListingQuery, PageSize
 from pypihub.github.together import together
 from pypihub.index.model import Asset
 from pypihub.index.names import Owner, Repository
@@ -168,12 +168,12 @@ def _batches(repositories: Collection[OwnedRepository], depth: int) -> Iterable[
     for repository in repositories:
         wanted = min(repository.total, depth)
         if batch and (len(batch) == 100 or (len(batch) + 1) * wanted > RELEASES_AT_ONCE):
-            yield DeeperQuery(tuple(batch), most)
+            yield DeeperQuery(tuple(batch), PageSize(releases=most))
             batch = []
         batch.append(repository.id)
         most = wanted
     if batch:
-        yield DeeperQuery(tuple(batch), most)
+        yield DeeperQuery(tuple(batch), PageSize(releases=most))
 
 
 def _filenames(assets: Iterable[Asset]) -> Iterable[str]:

@@ -101,7 +101,9 @@ def test_the_projects_of_an_owner_are_bounded(monkeypatch: pytest.MonkeyPatch) -
         _projects("mono", "a-1.zip", "b-1.zip", "c-1.zip", rules=(_ALL_IN_MONO,))
 
 
-_WORDS = st.lists(st.sampled_from(["a", "b2", "1", "1.0", "v1", "rc", "+x", "post", "_", "2.0a1"]), min_size=1, max_size=7)
+_WORDS = st.lists(
+    st.sampled_from(["a", "b2", "1", "1.0", "v1", "rc", "+x", "post", "_", "2.0a1"]), min_size=1, max_size=7
+)
 
 
 @given(_WORDS, st.sampled_from([".tar.gz", ".zip", ".whl", "-py3-none-any.whl"]))
