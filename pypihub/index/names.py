@@ -73,7 +73,7 @@ class FileNames:
     """
 
     def __init__(self, project: NormalizedName) -> None:
-        self._project = project
+        self.project = project
         spelled = r"[-_.]+".join(re.escape(part) for part in project.split("-"))
         self._prefix = re.compile(rf"(?:{spelled})-", re.IGNORECASE | re.ASCII)
         self._versions: dict[str, Version | None] = {}  # one object for all files of a version saves megabytes, too
@@ -110,7 +110,7 @@ class FileNames:
     def _stem_version(self, stem: str) -> Version | None:
         """The version in `name-version`, where the name is the project's."""
         wheel = _parsed_wheel(f"{stem}-py3-none-any.whl")
-        return wheel[1] if wheel is not None and wheel[0] == self._project else None
+        return wheel[1] if wheel is not None and wheel[0] == self.project else None
 
 
 def _is_tail(tail: str) -> bool:

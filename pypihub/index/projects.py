@@ -40,14 +40,19 @@ class Projects:
         Raises UpstreamError for more projects than one owner may have.
         """
         home = repository.lower()
+        readers: dict[str, FileNames | None] = {}  # most files of a release share what is before the version
         for filename in filenames:
-            names = [name for name in possible_projects(filename) if self._is_at(name, home)]
-            if self._certain.isdisjoint(names):
-                fitting = tuple(name for name in names if FileNames(name).version(filename) is not None)
-                if len(fitting) == 1:
-                    self._certain.update(fitting)
-                elif fitting:
-                    self._doubtful.add(fitting)
+            fitting: list[NormalizedName] = []
+            for text in _possible_names(filename):
+                if text not in readers:
+                    readers[text] = self._reader(text, home)
+                reader = readers[text]
+                if reader is not None and reader.version(filename) is not None:
+                    fitting.append(reader.project)
+            if len(fitting) == 1:
+                self._certain.update(fitting)
+            elif fitting and self._certain.isdisjoint(fitting):
+                self._doubtful.add(tuple(fitting))
         if len(self._certain) + len(self._doubtful) > MOST_PROJECTS:
             raise UpstreamError(f"{self._owner} has more projects than can be listed.")
 
@@ -65,25 +70,21 @@ class Projects:
         guessed = {names[0] for names in self._doubtful if self._certain.isdisjoint(names)}
         return tuple(sorted(self._certain | guessed))
 
-    def _is_at(self, name: NormalizedName, home: str) -> bool:
-        try:
-            return self._mapping.repository(self._owner, name) == Repository(self._owner, home)
-        except NotFoundError:
-            return False
-
-
-def possible_projects(filename: str) -> Iterator[NormalizedName]:
-    """The projects whose file this may be, the longest name first; `FileNames` tells whether it is one."""
-    for text in _possible_names(filename):
+    def _reader(self, text: str, home: str) -> FileNames | None:
+        """Recognizes the files of the project that is spelled so; None where its home is elsewhere, or it is none."""
         try:
             name = normalize_project(text)
+            is_here = self._mapping.repository(self._owner, name) == Repository(self._owner, home)
         except NotFoundError:
-            continue
-        yield name
+            return None
+        return FileNames(name) if is_here else None
 
 
 def _possible_names(filename: str) -> Iterator[str]:
-    """What stands before a wheel's first hyphen, and before each hyphen of an sdist behind which is a version."""
+    """The names, the longest first, of the projects whose file this may be; `FileNames` tells whether it is one.
+
+    That is what stands before a wheel's first hyphen, and before each hyphen of an sdist behind which a version may be.
+    """
     if filename.endswith(".whl"):
         yield filename.partition("-")[0]
     for suffix in SDIST_SUFFIXES:

@@ -108,6 +108,8 @@ class Pages:
             shown = shown_version(project, version)
             wheel = describing_wheel(project, shown)
             metadata = await self._catalog.description(wish.credentials, wheel) if wheel else None
+            if wheel and wheel.core_metadata is True:  # it was read just now, and tells more of the files
+                project, is_pending = await self._catalog.project(wish.credentials, name, snapshot)
             return legacy_page(project, shown, metadata, is_whole=version is None), is_pending
 
         path = f"pypi/{name}" if version is None else f"pypi/{name}/{version}"
