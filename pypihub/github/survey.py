@@ -29,7 +29,7 @@ MOST_PAGES = 100
 AT_ONCE = 4
 RELEASES_AT_ONCE = 250
 """Releases that are asked for in one call: GitHub takes ten seconds at most for it."""
-_DEPTHS = (100, 50, 25, 10, 5, 2)
+_DEPTHS = (100, 75, 60, 45, 35, 25, 15, 10, 5, 2)
 
 
 class Sight(Protocol):
