@@ -94,7 +94,7 @@ def test_without_rules_a_repository_is_settled_by_its_own_project() -> None:
 
 def test_with_rules_it_may_always_hold_another_one() -> None:
     projects = Projects(Owner("octo"), Mapping([_ALL_IN_MONO]))
-    projects.see("mono", ["one-1.0.tar.gz"])
+    projects.see("mono", ["one-1.0.tar.gz", "mono-1.0.tar.gz"])
     assert not projects.is_settled("mono")
 
 

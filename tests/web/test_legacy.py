@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -151,3 +152,13 @@ async def test_while_github_has_trouble_the_last_page_is_shown(make_hub: Callabl
     stale = await hub.get("/pypi/demo/1.0/json")
     assert stale.header("Warning") == '110 - "Response is Stale"'
     assert json.loads(stale.body) == before
+
+
+@ensureDeferred
+async def test_metadata_that_is_kept_needs_no_further_call(make_hub: Callable[..., Any], tmp_path: Path) -> None:
+    first = await make_hub(cache=tmp_path)
+    publish(first)
+    before = await page(first, "/pypi/demo/1.0/json")
+    second = await make_hub(cache=tmp_path, world=first.world)
+    second.sandbox.faults.add(Status(500), skip=1, times=None)
+    assert await page(second, "/pypi/demo/1.0/json") == before
