@@ -74,6 +74,7 @@ class Listings(Generic[S, V]):
         self._flights: Flights[SnapshotKey[S], Snapshot[V]] = Flights()
         self._serials = count(1)
         self._missing: OrderedDict[SnapshotKey[S], tuple[float, str]] = OrderedDict()
+        self._outdated: set[SnapshotKey[S]] = set()  # of what is asked for now: it changed meanwhile
 
     async def snapshot(self, token: Token, subject: S, *, fresh: bool = False) -> Snapshot[V]:
         """What this token sees; `fresh` for what GitHub was asked for within a second.
@@ -107,6 +108,14 @@ class Listings(Generic[S, V]):
         who = self._hasher(token)
         for key in self._memory.find(lambda key: isinstance(key, SnapshotKey) and key.who == who):
             self._end(key)
+
+    def expire(self, token: Token, subject: S) -> None:
+        """It was changed with this token: whoever asks with it from now on is shown that."""
+        key = SnapshotKey(self._hasher(token), subject)
+        self._end(key)
+        self._missing.pop(key, None)
+        if key in self._flights:
+            self._outdated.add(key)
 
     def stop(self) -> None:
         """Ends what is under way; those who wait are told."""
@@ -144,7 +153,7 @@ class Listings(Generic[S, V]):
 
     async def _fetch(self, key: SnapshotKey[S], token: Token) -> Snapshot[V]:
         try:
-            content = await self._ask(token, key.subject)
+            content = await self._ask_until_current(key, token)
         except (TokenRefusedError, ForbiddenError):
             self._end(key)
             raise
@@ -154,6 +163,17 @@ class Listings(Generic[S, V]):
             raise
         self._missing.pop(key, None)
         return self._keep(key, content)
+
+    async def _ask_until_current(self, key: SnapshotKey[S], token: Token) -> V:
+        """GitHub's answer, asked for anew where something was changed from here meanwhile."""
+        try:
+            while True:
+                self._outdated.discard(key)
+                content = await self._ask(token, key.subject)
+                if key not in self._outdated:
+                    return content
+        finally:
+            self._outdated.discard(key)
 
     def _keep(self, key: SnapshotKey[S], content: V) -> Snapshot[V]:
         """The snapshot that is kept: the old one where nothing changed, and with it all that was made of it."""

@@ -17,6 +17,7 @@ from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
+from pypihub.catalog.publishing import Publishing
 from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
@@ -27,6 +28,7 @@ from pypihub.config import Config
 from pypihub.github.client import Client
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
+from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
 from pypihub.index.names import Owner, Repository
@@ -46,6 +48,7 @@ class House:
     listings: Listings[Repository, Listing]
     roots: Listings[Owner, Names]
     pages: Pages
+    publishing: Publishing
     pool: HTTPConnectionPool
 
     async def open(self) -> None:
@@ -53,8 +56,9 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
+        """Waits for the answers and the uploads under way, ends the rest and the connections, closes the store."""
         await self.site.end()
+        await self.publishing.stop()
         self.listings.stop()
         self.roots.stop()
         self.pages.stop()
@@ -80,7 +84,8 @@ def build_house(
     )
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
-    knowledge = _knowledge(config, client, hasher, reactor)
+    store = Store(_store_file(config.cache.directory), reactor)
+    knowledge = _knowledge(config, client, hasher, store, reactor)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
     listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, note=knowledge.note)
@@ -88,15 +93,16 @@ def build_house(
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
+    pauses = [4 * pause for pause in backoff]  # each undoing has tried again with those of the client
+    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=pauses)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, access), knowledge, listings, roots, pages, pool)
+    return House(HubSite(app.app.resource(), front, access), knowledge, listings, roots, pages, publishing, pool)
 
 
-def _knowledge(config: Config, client: Client, hasher: TokenHasher, reactor: Any) -> Knowledge:
-    store = Store(_store_file(config.cache.directory), reactor)
+def _knowledge(config: Config, client: Client, hasher: TokenHasher, store: Store, reactor: Any) -> Knowledge:
     lookups = Lookups(client.assets, hasher, reactor)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)

@@ -45,16 +45,17 @@ class Member(NamedTuple):
 
 
 class Inflating:
-    """Adds up what the members of an archive of `size` bytes take unpacked."""
+    """Adds up what an archive of `size` bytes takes unpacked: at most 64 MiB and 50 times its size, and `most`."""
 
-    def __init__(self, size: int) -> None:
-        self._left = _ALWAYS_INFLATED + _HIGHEST_RATIO * size
+    def __init__(self, size: int, most: int | None = None) -> None:
+        limit = _ALWAYS_INFLATED + _HIGHEST_RATIO * size
+        self._left = limit if most is None else min(limit, most)
 
     def add(self, size: int) -> None:
-        """Counts `size` bytes more. Raises BrokenArchiveError where that is too much for the archive's own size."""
+        """Counts `size` bytes more. Raises BrokenArchiveError where they are too many."""
         self._left -= size
         if self._left < 0:
-            raise BrokenArchiveError(f"It inflates to more than {_HIGHEST_RATIO} times its size.")
+            raise BrokenArchiveError("It inflates to far more than its own size.")
 
 
 def plain_path(name: bytes) -> bytes:
@@ -68,6 +69,17 @@ def plain_path(name: bytes) -> bytes:
     if b"\0" in path or b".." in parts or b"." in parts or b"" in parts or _DRIVE.match(path):
         raise BrokenArchiveError(f"The path '{shown(name)}' is not plain: it must lead into the archive's own folder.")
     return path
+
+
+def add_once(seen: set[int], path: bytes) -> None:
+    """Adds the path's hash to those seen. Raises BrokenArchiveError for a path that is there twice.
+
+    Two paths that differ in case alone are common where systems tell them apart.
+    """
+    key = hash(path)
+    if key in seen:
+        raise BrokenArchiveError(f"'{shown(path)}' is there more than once.")
+    seen.add(key)
 
 
 def shown(name: bytes) -> str:

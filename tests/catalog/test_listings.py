@@ -233,6 +233,36 @@ def test_a_token_that_ends_takes_nothing_from_another(warm: Desk) -> None:
     assert (warm.told(YOURS), warm.told(), warm.told(repository=OTHER)) == ([7], [], [])
 
 
+def test_who_changed_a_repository_is_shown_it_anew(warm: Desk) -> None:
+    yours = warm.get(YOURS)[0]
+    warm.answer(1)
+    warm.listings.expire(MINE, DEMO)
+    told = warm.told()
+    assert (told, warm.told(YOURS), yours) == ([], [1], [1])
+    warm.answer(2)
+    assert told == [2]
+
+
+def test_what_was_asked_before_the_change_is_asked_again(warm: Desk) -> None:
+    warm.clock.advance(TTL)
+    told, _ = warm.get()
+    warm.listings.expire(MINE, DEMO)
+    late, _ = warm.get()
+    warm.answer(1, call=1)
+    assert (told, late, len(warm.calls)) == ([], [], 3)
+    warm.answer(2)
+    assert (told, late, warm.told()) == ([2], [2], [2])
+
+
+def test_a_repository_that_was_missing_is_not_missing_for_who_published_into_it(desk: Desk) -> None:
+    told = desk.told()
+    desk.fail(NotFoundError("404"))
+    desk.listings.expire(MINE, DEMO)
+    again = desk.told()
+    desk.answer(1)
+    assert (len(told), again) == (1, [1])
+
+
 def test_what_is_missing_is_asked_for_again_after_its_time(desk: Desk) -> None:
     first = desk.told()
     desk.fail(NotFoundError("404"))
