@@ -37,6 +37,7 @@ from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.site import HubSite
+from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for the answers and the uploads under way, ends the rest and the connections, closes the store."""
+        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
         await self.site.end()
-        await self.publishing.stop()
+        await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
         self.roots.stop()
         self.pages.stop()
@@ -98,8 +99,10 @@ def build_house(
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, access), knowledge, listings, roots, pages, publishing, pool)
+    site = HubSite(app.app.resource(), front, uploads, access)
+    return House(site, knowledge, listings, roots, pages, publishing, pool)
 
 
 def _knowledge(config: Config, client: Client, hasher: TokenHasher, store: Store, reactor: Any) -> Knowledge:
