@@ -10,7 +10,7 @@ import click
 
 from pypihub import __version__
 from pypihub.config import Config
-from pypihub.errors import ConfigError
+from pypihub.errors import ConfigError, PyPIHubError
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
@@ -99,3 +99,38 @@ def demo(folder: Path | None, port: int, once: bool) -> None:
 
     log_to(sys.stdout)
     sys.exit(run_demo(reactor, start_daemon, folder=folder, port=port, once=once))
+
+
+@main.command()
+@_CONFIG
+@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("version")
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why: pip and uv show it to whoever installs it all the same."
+)
+@click.option("--project", metavar="NAME", help="Which project, where several of the repository have this version.")
+@click.option("--undo", is_flag=True, help="Bring it back.")
+@click.pass_context
+def yank(
+    context: click.Context,
+    config: Path | None,
+    repository: str,
+    version: str,
+    reason: str,
+    project: str | None,
+    undo: bool,
+) -> None:
+    """Yank a version: it is installed only where it is pinned.
+
+    The title of each release that holds its files becomes `[yanked] TEXT`, and with --undo the tag. The token comes
+    from PYPIHUB_TOKEN, GITHUB_TOKEN, GH_TOKEN or `gh auth token`, and must be allowed to write to the repository.
+    """
+    from pypihub.commands.yank import read_wish, run_yank
+
+    if undo and reason:
+        raise click.UsageError("--reason and --undo do not go together.")
+    try:
+        wish = read_wish(repository, version, project, reason, undo=undo)
+        run_yank(config or context.find_root().params["config"], wish)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None

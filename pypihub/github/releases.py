@@ -127,6 +127,17 @@ class Releases:
 
         return await self._surely(lambda: self._rest.write("PATCH", f"/releases/{number}", sent, RestRelease), look)
 
+    async def rename(self, number: int, title: str) -> RestRelease:
+        """Gives the release another title. GitHub lets immutable ones have it, too."""
+
+        async def write() -> RestRelease:
+            try:
+                return await self._rest.write("PATCH", f"/releases/{number}", {"name": title}, RestRelease)
+            except GoneError:  # the release was there a moment ago
+                raise ForbiddenError(f"GitHub refuses to change a release. {NO_WRITE_ACCESS}") from None
+
+        return await self._patiently(write)
+
     async def delete(self, number: int) -> None:
         """Deletes the release with all its assets; it may be gone already."""
         await self._patiently(partial(self._rest.delete, f"/releases/{number}"))

@@ -7,7 +7,7 @@ https://packaging.python.org/specifications/simple-repository-api/#yanked
 from __future__ import annotations
 
 _MARK = "[yanked]"
-_LONGEST_REASON = 300  # characters; it stands beside each file of the release in every page
+_LONGEST = 300  # characters; a reason stands beside each file of its release in every page
 
 
 def yanked_reason(title: str) -> str | bool:
@@ -18,15 +18,15 @@ def yanked_reason(title: str) -> str | bool:
     start = title.lstrip()
     if start[: len(_MARK)].lower() != _MARK:
         return False
-    return _one_line(start[len(_MARK) :]) or True
+    return one_line(start[len(_MARK) :]) or True
 
 
 def yanked_title(reason: str = "") -> str:
     """The title that yanks a release for this reason."""
-    return f"{_MARK} {_one_line(reason)}".rstrip()
+    return f"{_MARK} {one_line(reason)}".rstrip()
 
 
-def _one_line(text: str) -> str:
-    """The text without control characters, which terminals obey, and without what turns the direction of reading."""
+def one_line(text: str) -> str:
+    """Text of others for one line: without control characters, which terminals obey, in up to 300 characters."""
     printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())[:_LONGEST_REASON].rstrip()
+    return " ".join(printable.split())[:_LONGEST].rstrip()
