@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from pypihub.catalog.catalog import Catalog, check_owner
 from pypihub.catalog.delivery import Delivery, Published
 from pypihub.catalog.facts import asset_key
-from pypihub.catalog.listings import Listings
 from pypihub.catalog.store import Store
 from pypihub.catalog.turns import Turns
 from pypihub.config import Publish
@@ -76,7 +75,6 @@ class Publishing:
         catalog: Catalog,
         github: GitHub,
         mapping: Mapping,
-        listings: Listings,
         store: Store,
         rules: Publish,
         check_archive: CheckArchive,
@@ -87,7 +85,6 @@ class Publishing:
         self._catalog = catalog
         self._github = github
         self._mapping = mapping
-        self._listings = listings
         self._store = store
         self._rules = rules
         self._check_archive = check_archive
@@ -160,7 +157,7 @@ class Publishing:
                 published, asset = await self._delivered(credentials, repository, upload, file)
                 if asset is not None:
                     await self._remember(upload, asset, metadata)
-                self._listings.expire(credentials.token, repository)
+                self._catalog.changed(credentials.token, repository)
                 return published
 
     async def _checked(self, upload: Upload, file: BinaryIO) -> Metadata | None:

@@ -45,7 +45,7 @@ class Desk:
         self.memory: Memory[object, object] = Memory(limit)
         self.calls: list[Deferred[Listing]] = []
         self.serials: set[int] = set()
-        self.listings = Listings(self._ask, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE)
+        self.listings = Listings(self._ask, Listing, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE)
 
     def _ask(self, token: Token, repository: Repository) -> Deferred[Listing]:
         self.calls.append(Deferred())
@@ -58,9 +58,9 @@ class Desk:
         told: list[object] = []
         waiting = Deferred.fromCoroutine(self.listings.snapshot(token, repository, fresh=fresh))
 
-        def tell(snapshot: Snapshot) -> None:
+        def tell(snapshot: Snapshot[Listing]) -> None:
             self.serials.add(snapshot.serial)
-            told.append(len(snapshot.listing().releases))
+            told.append(len(snapshot.content().releases))
 
         waiting.addCallbacks(tell, lambda failure: told.append(failure.value))
         return told, waiting
@@ -213,7 +213,7 @@ def test_a_refusal_ends_it_at_once(warm: Desk, refusal: PyPIHubError, ahead: boo
 
 
 def test_what_was_made_of_a_listing_that_ended_is_not_current(desk: Desk) -> None:
-    snapshots: list[Snapshot] = []
+    snapshots: list[Snapshot[Listing]] = []
     Deferred.fromCoroutine(desk.listings.snapshot(MINE, DEMO)).addCallback(snapshots.append)
     desk.answer()
     (snapshot,) = snapshots

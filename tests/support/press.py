@@ -20,6 +20,7 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import CheckArchive, Publishing
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -31,7 +32,7 @@ from pypihub.github.credentials import Credentials, Token
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping
-from pypihub.index.model import Project
+from pypihub.index.model import Listing, Project
 from pypihub.index.names import Owner
 from pypihub.index.uploads import Companion, Received, Upload
 from pypihub.index.wheel import Metadata
@@ -126,18 +127,18 @@ class Press:
         hashes = Hashes(client, lookups, store, up_to=1000)
         wheels = Wheels(client, lookups, store)
         self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher))
-        self.listings = Listings(client.listing, hasher, Memory(1_000_000), reactor, ttl=600, stale=600)
-        mapping = Mapping()
+        mapping, memory = Mapping(), Memory[object, object](1_000_000)
+        self.listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=600, stale=600)
+        roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=600, stale=600)
         self.catalog_repository = mapping.repository(Owner("octo"), canonicalize_name("demo"))
         refused = RefusedTokens(hasher, reactor.seconds)
         self.catalog = Catalog(
-            client, mapping, refused, self.listings, self.knowledge, [Owner(owner) for owner in owners]
+            client, mapping, refused, self.listings, roots, self.knowledge, [Owner(owner) for owner in owners]
         )
         self.publishing = Publishing(
             self.catalog,
             client,
             mapping,
-            self.listings,
             store,
             Publish(**rules),
             check,
