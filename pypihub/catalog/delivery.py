@@ -54,6 +54,7 @@ class Delivery:
         self._mark: str | None = None  # of the release that was made for this
         self._release: RestRelease | None = None
         self._sent: list[tuple[NewAsset, int | None]] = []  # with the asset's number, once it is known
+        self._is_publishing = False
         self.asset: RestAsset | None = None
 
     async def run(self, listing: Listing) -> Published:
@@ -84,12 +85,18 @@ class Delivery:
         return Published.NEW if release.draft or self.asset is not None else Published.SAME
 
     async def undo(self) -> None:
-        """Takes back what was written; what others brought meanwhile stays. It may be called again where it failed."""
+        """Takes back what was written; what others brought meanwhile stays. It may be called again where it failed.
+
+        A release that turns out to be published, though GitHub did not say so, stays with the file: all is there. (To
+        delete an immutable one would spend its tag for ever.)
+        """
         if self._release is None and self._mark is not None:
             self._release = await self._releases.marked(self._tag, self._mark)
         if self._release is None or not (self._sent or self._mark):
             return
         try:
+            if self._is_publishing and not (await self._releases.get(self._release.id)).draft:
+                return
             assets = await self._releases.assets(self._release.id)
         except GoneError:
             return
@@ -154,6 +161,7 @@ class Delivery:
             self.asset = asset
 
     async def _publish(self, release: RestRelease) -> None:
+        self._is_publishing = True
         is_marked = _MARK.fullmatch(release.body or "") is not None
         published = await self._releases.publish(release.id, text="" if is_marked else None)
         if published.draft:

@@ -18,21 +18,21 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import Publishing
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
-from pypihub.certificates import read_authorities
 from pypihub.config import Config
 from pypihub.github.client import Client
-from pypihub.github.connecting import pooled_agent
-from pypihub.github.proxies import Proxies
+from pypihub.github.connecting import configured_agent
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.names import Owner
+from pypihub.index.model import Listing
+from pypihub.index.names import Owner, Repository
 from pypihub.web.access import AccessLog
 from pypihub.web.app import App
 from pypihub.web.front import Front
@@ -47,7 +47,8 @@ class House:
 
     inside: Inside
     knowledge: Knowledge
-    listings: Listings
+    listings: Listings[Repository, Listing]
+    roots: Listings[Owner, Names]
     pages: Pages
     publishing: Publishing
     pool: HTTPConnectionPool
@@ -60,6 +61,7 @@ class House:
         """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
+        self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
         await self.pool.closeCachedConnections()
@@ -70,12 +72,11 @@ def build_house(
 ) -> House:
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError for a proxy
-    that is none, and for authorities that are gone since the configuration was loaded.
+    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError like
+    `configured_agent`.
     """
     github = config.github
-    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
-    agent, pool = pooled_agent(reactor, github.timeout, authorities, Proxies.of(os.environ))
+    agent, pool = configured_agent(github, os.environ, reactor)
     client = Client(
         Transport(agent, reactor, github.timeout),
         reactor,
@@ -86,26 +87,27 @@ def build_house(
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, store, memory, reactor)
-    listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+    ttl, stale = config.cache.ttl, config.cache.stale
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale)
+    roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
-    catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
+    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
+    pauses = [4 * pause for pause in backoff]  # each undoing has tried again with those of the client
+    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=pauses)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
-    publishing = Publishing(
-        catalog, client, mapping, listings, store, config.publish, check_archive, reactor, pauses=backoff
-    )
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
     inside = Inside(app.app.resource(), front, uploads, access)
-    return House(inside, knowledge, listings, pages, publishing, pool)
+    return House(inside, knowledge, listings, roots, pages, publishing, pool)
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, store: Store, memory: Memory[object, object], reactor: Any
+    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
 ) -> Knowledge:
     lookups = Lookups(client.assets, hasher, reactor)
     wheels = Wheels(client, lookups, store)

@@ -31,10 +31,11 @@ from pypihub.github.queries import LookupQuery, Query
 from pypihub.github.releases import Releases
 from pypihub.github.rest import Rest
 from pypihub.github.storage import Storage
+from pypihub.github.survey import Sight, survey
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.model import Listing
-from pypihub.index.names import Repository
+from pypihub.index.names import Owner, Repository
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Query[Any])
@@ -67,6 +68,10 @@ class Client:
         Raises NotFoundError and the other errors of `pypihub.errors` that begin with GitHub.
         """
         return await read_listing(partial(self._answer, token), repository)
+
+    async def survey(self, token: Token, owner: Owner, sight: Sight) -> None:
+        """Shows `sight` the files of all repositories of the owner that the token may see; raises like `listing`."""
+        await survey(partial(self._answer, token), owner, sight)
 
     async def assets(self, token: Token, ids: Sequence[str]) -> tuple[ReleaseAsset | PyPIHubError, ...]:
         """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""

@@ -22,8 +22,8 @@ _log = Logger("pypihub")
 GRACE = 0.5
 """Seconds for which a request may be on its way on a connection that was kept for it, before that is closed."""
 
-# A TLS record with a handshake begins with it, and no request does. (`uv publish` tries TLS on a plain port first, and
-# waits ten seconds for an answer.)
+# A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
+# times, and waits ten seconds for each answer.)
 _TLS = b"\x16"
 
 
