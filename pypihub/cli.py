@@ -12,7 +12,7 @@ import click
 
 from pypihub import __version__
 from pypihub.config import Config, load_config
-from pypihub.errors import ConfigError
+from pypihub.errors import ConfigError, PyPIHubError
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
@@ -150,3 +150,36 @@ def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> Non
         raise SystemExit(f"pypihub: {error.message}") from None
     log_to(sys.stdout)
     sys.exit(run_demo(reactor, start_daemon, config=wanted, folder=folder, port=port, once=once))
+
+
+@main.command()
+@_configured
+@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("version")
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why: pip and uv show it to whoever installs it all the same."
+)
+@click.option("--project", metavar="NAME", help="Which project, where several of the repository have this version.")
+@click.option("--undo", is_flag=True, help="Bring it back.")
+def yank(
+    config: Path | None,
+    repository: str,
+    version: str,
+    reason: str,
+    project: str | None,
+    undo: bool,
+) -> None:
+    """Yank a version: it is installed only where it is pinned.
+
+    The title of each release that holds its files becomes `[yanked] TEXT`, and with --undo the tag. The token comes
+    from PYPIHUB_TOKEN, GITHUB_TOKEN, GH_TOKEN or `gh auth token`, and must be allowed to write to the repository.
+    """
+    from pypihub.commands.yank import read_wish, run_yank
+
+    if undo and reason:
+        raise click.UsageError("--reason and --undo do not go together.")
+    try:
+        wish = read_wish(repository, version, project, reason, undo=undo)
+        run_yank(config, wish)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None

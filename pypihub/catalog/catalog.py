@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
+from pypihub.catalog.roots import Names
 from pypihub.catalog.shown import ShownFile
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
@@ -19,7 +20,7 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
 from pypihub.github.nodes import check_node_id
 from pypihub.index.mapping import Mapping as NameMapping
-from pypihub.index.model import Project, project_of
+from pypihub.index.model import File, Listing, Project, project_of
 from pypihub.index.names import Owner, Repository
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ class Catalog:
         github: GitHub,
         mapping: NameMapping,
         refused: RefusedTokens,
-        listings: Listings,
+        listings: Listings[Repository, Listing],
+        roots: Listings[Owner, Names],
         knowledge: Knowledge,
         owners: Collection[Owner] = (),
     ) -> None:
@@ -54,6 +56,7 @@ class Catalog:
         self._mapping = mapping
         self._refused = refused
         self._listings = listings
+        self._roots = roots
         self._knowledge = knowledge
         self._owners = frozenset(owners)
 
@@ -63,18 +66,30 @@ class Catalog:
             raise OwnerNotServedError(f"This server does not serve {credentials.owner}'s packages.")
         self._refused.check(credentials.token)
 
-    async def snapshot(self, credentials: Credentials, name: NormalizedName, *, fresh: bool = False) -> Snapshot:
+    async def snapshot(
+        self, credentials: Credentials, name: NormalizedName, *, fresh: bool = False
+    ) -> Snapshot[Listing]:
         """The listing of the project's repository; `fresh` for one that GitHub was asked for within a second."""
         self.admit(credentials)
         repository = self._mapping.repository(credentials.owner, name)
-        snapshot = await self._asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
-        _check_owner(snapshot.name_with_owner, credentials.owner)
-        return snapshot
+        return await self.asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
 
-    async def project(self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot) -> tuple[Project, bool]:
+    async def root(self, credentials: Credentials, *, fresh: bool = False) -> Snapshot[Names]:
+        """The owner's projects; `fresh` as for `snapshot`."""
+        self.admit(credentials)
+        return await self.asked(credentials, self._roots.snapshot(credentials.token, credentials.owner, fresh=fresh))
+
+    def changed(self, token: Token, repository: Repository) -> None:
+        """The repository was changed with this token, which is shown that from now on."""
+        self._listings.expire(token, repository)
+        self._roots.expire(token, repository.owner)
+
+    async def project(
+        self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot[Listing]
+    ) -> tuple[Project, bool]:
         """The project with its files of all releases in the snapshot, and whether more is being found out of them."""
         repository = self._mapping.repository(credentials.owner, name)
-        listing = snapshot.listing()
+        listing = snapshot.content()
         project = project_of(listing, name)
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
@@ -89,8 +104,8 @@ class Catalog:
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The file behind an asset's URL: id, name and owner must agree, and a draft's are not shown."""
         self.admit(credentials)
-        asset = await self._asked(credentials, self._find(credentials, check_node_id(asset_id), filename))
-        _check_owner(asset.name_with_owner, credentials.owner)
+        asset = await self.asked(credentials, self._find(credentials, check_node_id(asset_id), filename))
+        check_owner(asset.name_with_owner, credentials.owner)
         if asset.is_draft or asset.name != filename or not asset.size:
             raise NotFoundError("There is no such file. Read the project's page again for its current URL.")
         return asset
@@ -111,12 +126,21 @@ class Catalog:
         if known is not None:
             return known
         asset = await self.asset(credentials, asset_id, filename)
-        return await self._asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
+        return await self.asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
+
+    async def description(self, credentials: Credentials, wheel: File) -> bytes | None:
+        """METADATA of a wheel that `project` gave this caller; None where it turns out to have none."""
+        shown = self._knowledge.shown.find(credentials, wheel.asset_id, wheel.filename)
+        try:
+            known = await self._knowledge.wheels.known(shown.key) if shown is not None else None
+            return known if known is not None else await self.metadata(credentials, wheel.asset_id, wheel.filename)
+        except NotFoundError:
+            return None
 
     async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> tuple[SignedURL, float]:
         """The temporary URL of the file's bytes, and up to when it may be used; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
-        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        source = await self.asked(credentials, self._github.source(credentials.token, asset))
         if source.token is not None:
             raise UpstreamError("This GitHub sends files itself, with no URL for them. Set downloads.mode to proxy.")
         return source.url, self._knowledge.lookups.until(credentials.token, asset.id)
@@ -126,7 +150,7 @@ class Catalog:
     ) -> Download:
         """The file's bytes as they come, or what `wanted` (Range, If-Range) says of them; checked like `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
-        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        source = await self.asked(credentials, self._github.source(credentials.token, asset))
         try:
             return await self._github.open(source, asset.size, wanted)
         except UpstreamError:
@@ -149,12 +173,13 @@ class Catalog:
                 raise
             repository = Repository(credentials.owner, old.repository.partition("/")[2])
             snapshot = await self._listings.snapshot(credentials.token, repository, fresh=True)
-            successor = successor_of(old, snapshot.listing())
+            successor = successor_of(old, snapshot.content())
             if successor is None:
                 raise
         return await self._knowledge.lookups.asset(credentials.token, successor)
 
-    async def _asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
+    async def asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
+        """What GitHub answers; where it refuses the token, that is remembered, and what the token saw forgotten."""
         try:
             return await question
         except TokenRefusedError:
@@ -163,7 +188,7 @@ class Catalog:
             raise
 
 
-def _check_owner(name_with_owner: str, owner: Owner) -> None:
+def check_owner(name_with_owner: str, owner: Owner) -> None:
     """A repository that moved to another owner still resolves on GitHub; here it is its new owner's."""
     if name_with_owner.partition("/")[0].lower() != owner:
         raise NotFoundError(f"This does not belong to {owner}.")

@@ -17,6 +17,8 @@ from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
+from pypihub.catalog.publishing import Publishing
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -26,13 +28,16 @@ from pypihub.config import Config
 from pypihub.github.client import Client
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
+from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.names import Owner
+from pypihub.index.model import Listing
+from pypihub.index.names import Owner, Repository
 from pypihub.web.access import AccessLog
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.site import HubSite
+from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,10 @@ class House:
 
     site: HubSite
     knowledge: Knowledge
-    listings: Listings
+    listings: Listings[Repository, Listing]
+    roots: Listings[Owner, Names]
     pages: Pages
+    publishing: Publishing
     pool: HTTPConnectionPool
 
     async def open(self) -> None:
@@ -50,9 +57,11 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
+        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
         await self.site.end()
+        await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
+        self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
         await self.pool.closeCachedConnections()
@@ -76,23 +85,29 @@ def build_house(
     )
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
-    knowledge = _knowledge(config, client, hasher, memory, reactor)
-    listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
+    store = Store(_store_file(config.cache.directory), reactor)
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+    ttl, stale = config.cache.ttl, config.cache.stale
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale)
+    roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
-    catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
+    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
+    pauses = [4 * pause for pause in backoff]  # each undoing has tried again with those of the client
+    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=pauses)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
+    site = HubSite(app.app.resource(), front, uploads, access)
+    return House(site, knowledge, listings, roots, pages, publishing, pool)
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], reactor: Any
+    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
 ) -> Knowledge:
-    store = Store(_store_file(config.cache.directory), reactor)
     lookups = Lookups(client.assets, hasher, reactor)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)

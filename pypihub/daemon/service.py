@@ -20,7 +20,7 @@ from pypihub.daemon.notify import Announced, Daemon, InitSystem, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
-from pypihub.github.client import BACKOFF
+from pypihub.github.patience import BACKOFF
 
 
 def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> Announced:

@@ -126,6 +126,7 @@ async def test_nothing_is_taken_or_made_by_a_check(run: Run, tmp_path: Path) -> 
         ["check-config", "other.toml"],
         ["worker", "--sockets", "1", "--config", "other.toml"],
         ["demo", "-c", "other.toml"],
+        ["yank", "octo/demo", "1.0", "-c", "other.toml"],
     ],
     ids=" ".join,
 )
@@ -146,7 +147,9 @@ async def test_a_check_of_no_file_is_a_mistake(run: Run) -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("command", [["worker", "--sockets", "1"], ["demo", "--once"]], ids=["worker", "demo"])
+@pytest.mark.parametrize(
+    "command", [["worker", "--sockets", "1"], ["demo", "--once"], ["yank", "octo/demo", "1.0"]], ids=lambda c: c[0]
+)
 @ensureDeferred
 async def test_a_file_counts_before_and_after_a_subcommand(
     run: Run, tmp_path: Path, command: list[str], before: bool

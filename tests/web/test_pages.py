@@ -180,7 +180,7 @@ async def test_a_new_release_is_there_at_once(hub: Hub) -> None:
     assert (await hub.get("/simple/demo/", headers={"If-None-Match": str(etag)})).code == 200
 
 
-@pytest.mark.parametrize("path", ["/simple/demo/", "/simple/", "/", "/octo/simple/demo/"])
+@pytest.mark.parametrize("path", ["/simple/demo/", "/simple/", "/", "/octo/simple/demo/", "/pypi/demo/json"])
 @ensureDeferred
 async def test_head_has_the_headers_of_get(hub: Hub, path: str) -> None:
     publish(hub)
