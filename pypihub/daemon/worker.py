@@ -35,10 +35,10 @@ def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor:
     config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
     service = make_service(config, reactor, ports=ports)
     Lifeline(0, reactor).setServiceParent(service)
-    run_service(announced(service, file, Supervisor(TOLD), watchdog, reactor, tells=False), reactor)
+    run_service(announced(service, file, SupervisorPipe(TOLD), watchdog, reactor, tells=False), reactor)
 
 
-class Supervisor:
+class SupervisorPipe:
     """Who started this process, at the other end of a pipe."""
 
     def __init__(self, descriptor: int) -> None:
