@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pypihub import __version__
-from pypihub.config import Config
+from pypihub.config import Config, load_config
 from pypihub.errors import ConfigError, PyPIHubError
 
 if TYPE_CHECKING:
@@ -24,6 +26,27 @@ _CONFIG = click.option(
 )
 
 
+def _configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a subcommand its `config`, be it named before or after the subcommand, or None.
+
+    Two different files are a mistake.
+    """
+
+    @_CONFIG
+    @click.pass_obj
+    @wraps(command)
+    def call(before: Path | None, /, **options: Any) -> None:
+        command(**options | {"config": _one_of(before, options["config"])})
+
+    return call
+
+
+def _one_of(before: Path | None, after: Path | None) -> Path | None:
+    if before is not None and after is not None and before.absolute() != after.absolute():
+        raise click.UsageError(f"two configurations are given: {before} and {after}")
+    return before if after is None else after
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="PyPIHub %(version)s")
 @_CONFIG
@@ -33,6 +56,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
     Without a COMMAND it serves in the foreground and logs to stdout. To run it in the background: twistd pypihub.
     """
+    context.obj = config
     if context.invoked_subcommand is None:
         _serve(config)
 
@@ -54,10 +78,11 @@ def _serve(file: Path | None) -> None:
 
 
 @main.command(hidden=True)
-@_CONFIG
+@_configured
 @click.option("--sockets", type=click.IntRange(1), required=True)
+@click.option("--watchdog", type=float)
 @click.option("--relayed", is_flag=True)
-def worker(config: Path, sockets: int, relayed: bool) -> None:
+def worker(config: Path | None, sockets: int, watchdog: float | None, relayed: bool) -> None:
     """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
     from twisted.internet import reactor
 
@@ -66,12 +91,31 @@ def worker(config: Path, sockets: int, relayed: bool) -> None:
 
     (hand_over_to if relayed else log_to)(sys.stdout)
     try:
-        run_worker(config, sockets, reactor)
+        run_worker(config, sockets, watchdog, reactor)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
 @main.command()
+@_configured
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check_config(config: Path | None, file: Path | None) -> None:
+    """Tell whether FILE, a configuration, can be served: in one line, and by status 0 or 1. Nothing listens."""
+    from twisted.internet import reactor
+
+    from pypihub.daemon.service import check_config
+
+    chosen = _one_of(config, file)
+    if chosen is None:
+        raise click.UsageError("which FILE?")
+    try:
+        click.echo(check_config(chosen, reactor))
+    except ConfigError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command()
+@_configured
 @click.option(
     "--from",
     "folder",
@@ -81,8 +125,11 @@ def worker(config: Path, sockets: int, relayed: bool) -> None:
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=3141, show_default=True, help="Where to serve.")
 @click.option("--once", is_flag=True, help="Stop after the installation: status 0 when it worked.")
-def demo(folder: Path | None, port: int, once: bool) -> None:
-    """Try PyPIHub without GitHub: a stand-in GitHub, the daemon, and a real pip install through it."""
+def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> None:
+    """Try PyPIHub without GitHub: a stand-in GitHub, the daemon, and a real pip install through it.
+
+    Of a configuration all counts but where to listen, which GitHub, whose packages, and the cache's folder.
+    """
     from twisted.internet import reactor
 
     from pypihub.daemon.foreground import start_service
@@ -97,12 +144,16 @@ def demo(folder: Path | None, port: int, once: bool) -> None:
     def start_daemon(config: Config) -> IService:
         return start_service(make_service(config, reactor))
 
+    try:
+        wanted = load_config(config)
+    except ConfigError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
     log_to(sys.stdout)
-    sys.exit(run_demo(reactor, start_daemon, folder=folder, port=port, once=once))
+    sys.exit(run_demo(reactor, start_daemon, config=wanted, folder=folder, port=port, once=once))
 
 
 @main.command()
-@_CONFIG
+@_configured
 @click.argument("repository", metavar="OWNER/REPO")
 @click.argument("version")
 @click.option(
@@ -110,9 +161,7 @@ def demo(folder: Path | None, port: int, once: bool) -> None:
 )
 @click.option("--project", metavar="NAME", help="Which project, where several of the repository have this version.")
 @click.option("--undo", is_flag=True, help="Bring it back.")
-@click.pass_context
 def yank(
-    context: click.Context,
     config: Path | None,
     repository: str,
     version: str,
@@ -131,6 +180,6 @@ def yank(
         raise click.UsageError("--reason and --undo do not go together.")
     try:
         wish = read_wish(repository, version, project, reason, undo=undo)
-        run_yank(config or context.find_root().params["config"], wish)
+        run_yank(config, wish)
     except PyPIHubError as error:
         raise SystemExit(f"pypihub: {error.message}") from None

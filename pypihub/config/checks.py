@@ -31,11 +31,24 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     return msgspec.structs.replace(server, tls=tls)
 
 
+_SYSTEMD_ENDPOINT = re.compile(r"(?:haproxy:)*systemd:(.*)", re.DOTALL)
+_FAMILY = r"(?:INET6?|UNIX)"
+_INHERITED = re.compile(
+    rf"(?:domain=)?{_FAMILY}:(?:(?:index=)?[0-9]+|name=[^:]+)|(?:index=[0-9]+|name=[^:]+):domain={_FAMILY}"
+)
 _TLS_ENDPOINT = re.compile(r"(?:haproxy:)?tls:(?:path=)?((?:\\.|[^:\\])*)", re.DOTALL)
 
 
 def _check_endpoint(text: str) -> None:
-    """Twisted's `tls:FOLDER` listens without any certificate too, and then refuses every connection."""
+    """Twisted's `systemd:…` is looked at where systemd is, which a check of the file is not.
+
+    Its `tls:FOLDER` listens without any certificate too, and then refuses every connection.
+    """
+    if (match := _SYSTEMD_ENDPOINT.fullmatch(text)) and not _INHERITED.fullmatch(match[1]):
+        raise ConfigError(
+            'server.endpoint: should name the socket and its family as "systemd:domain=INET:name=pypihub" does,'
+            f' not "{text}"'
+        )
     if match := _TLS_ENDPOINT.match(text):
         folder = re.sub(r"\\(.)", r"\1", match[1])
         if not any(Path(folder).rglob("*.pem")):

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from pypihub import __version__
 from pypihub.certificates import read_certificates
 from pypihub.config import TLS, Server
+from pypihub.daemon.activation import check_names, is_activated
 from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
@@ -24,11 +25,15 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; a build farm's come all at once."""
 
 
-def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
-    """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
+def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamServerEndpoint]:
+    """Where to listen; `adopting` stands in for the reactor where systemd opened the port.
+
+    Raises ConfigError for an endpoint that Twisted does not know, a port that systemd did not hand down, or TLS that
+    OpenSSL refuses.
+    """
     if server.endpoint is not None:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-        return [_described(reactor, text) for text in strings]
+        return [_described(adopting if is_activated(text) else reactor, text) for text in strings]
     if server.tls is not None:
         context = _context(server.tls)
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
@@ -37,9 +42,16 @@ def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
 
 
 def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+    if is_activated(text):
+        check_names(text)
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:  # each of Twisted's parsers has errors of its own
+        if is_activated(text) and isinstance(error, LookupError):
+            raise ConfigError(
+                f'server.endpoint: systemd handed no socket down for "{text}"; it starts PyPIHub by a socket unit that'
+                " names it so (FileDescriptorName=)"
+            ) from None
         raise ConfigError(
             f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
         ) from None
@@ -79,6 +91,14 @@ class Listener(Service):
         self._port: IListeningPort | None = None
         self.address: IAddress | None = None
 
+    @property
+    def where(self) -> str:
+        """Its address in words."""
+        if self.address is None:
+            return "nothing"
+        host, number = getattr(self.address, "host", None), getattr(self.address, "port", None)
+        return str(self.address) if host is None else readable(host, number)
+
     def privilegedStartService(self) -> None:
         """Listens before twistd gives up its privileges."""
         failures: list[Failure] = []
@@ -102,9 +122,9 @@ class Listener(Service):
     def _listens(self, port: IListeningPort) -> None:
         self._port, self.address = port, port.getHost()
         if self._tells:
-            _log.info("PyPIHub {version} listens on {address}", version=__version__, address=_readable(self.address))
+            _log.info("PyPIHub {version} listens on {address}", version=__version__, address=self.where)
 
 
-def _readable(address: IAddress) -> str:
-    host, number = getattr(address, "host", None), getattr(address, "port", None)
-    return str(address) if host is None else f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+def readable(host: str, port: object) -> str:
+    """An address as in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -21,13 +21,16 @@ from twisted.python.failure import Failure
 from pypihub.config import Server
 from pypihub.daemon.listening import Listener, make_endpoints
 from pypihub.daemon.logs import Received
+from pypihub.daemon.notify import FOR_THIS_PROCESS
 from pypihub.daemon.ports import OpenedPorts
 from pypihub.errors import ConfigError
 from pypihub.web.connections import PATIENCE
 
 _log = Logger("pypihub")
 
-FIRST_SOCKET = 3
+TOLD = 3
+"""The descriptor of a pipe by which a worker tells how it is; see `Starter`."""
+FIRST_SOCKET = 4
 """The descriptor of a worker's first socket; the others follow."""
 
 _GRACE = PATIENCE + 5  # seconds to end in; a worker waits for its answers for PATIENCE itself
@@ -35,33 +38,36 @@ _SHORTEST, _LONGEST = 0.5, 10.0  # seconds between a worker's end and the next o
 _SOUND = 60.0  # seconds of life after which an end is no part of a series
 
 
-def make_supervisor(server: Server, file: Path, reactor: Any, *, relays: bool) -> Supervisor:
+def make_supervisor(
+    server: Server, file: Path, reactor: Any, *, relays: bool, watchdog: float | None = None
+) -> Supervisor:
     """The service for `server.workers` processes that serve the configuration in the file.
 
-    With `relays` their log passes through this process's, otherwise they write to its stdout. Raises ConfigError for
-    an endpoint that Twisted does not know.
+    With `relays` their log passes through this process's, otherwise they write to its stdout. A worker that says
+    nothing for `watchdog` seconds is killed. Raises ConfigError for an endpoint that Twisted does not know.
     """
     ports = OpenedPorts(reactor)
-    endpoints = make_endpoints(server, ports)
+    endpoints = make_endpoints(server, ports, ports)
     # Before twistd changes the folder; and the very modules that run here, whatever the folder holds.
     command = [sys.executable, "-P", "-m", "pypihub", "worker", "--config", str(file.absolute())]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    if watchdog is not None:
+        command += ["--watchdog", str(watchdog)]
+    environment = {name: value for name, value in os.environ.items() if name not in FOR_THIS_PROCESS}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
 
     def spawn(process: ProcessProtocol) -> IProcessTransport:
         sockets = ports.descriptors()
         arguments = [*command, "--sockets", str(len(sockets)), *(["--relayed"] if relays else [])]
         output: dict[int, str | int] = {1: "r", 2: "r"} if relays else {1: 1, 2: 2}
         # stdin is a pipe on which nothing comes but its end, with the end of this process.
-        descriptors = {0: "w", **output, **dict(enumerate(sockets, FIRST_SOCKET))}
+        descriptors = {0: "w", **output, TOLD: "r", **dict(enumerate(sockets, FIRST_SOCKET))}
         started: IProcessTransport = reactor.spawnProcess(
             process, command[0], arguments, environment, childFDs=descriptors
         )
         return started
 
-    supervisor = Supervisor([Worker(number, spawn, reactor) for number in range(1, server.workers + 1)], ports)
-    for endpoint in endpoints:
-        Listener(endpoint, _Nothing()).setServiceParent(supervisor)
-    return supervisor
+    workers = [Worker(number, spawn, reactor, watchdog) for number in range(1, server.workers + 1)]
+    return Supervisor(workers, ports, [Listener(endpoint, _Nothing()) for endpoint in endpoints])
 
 
 class _Nothing(Factory):
@@ -75,17 +81,27 @@ class _Nothing(Factory):
 
 
 class Supervisor(MultiService):
-    """Listens, and has workers."""
+    """Listens, and has workers; `ready` fires once all of them serve."""
 
-    def __init__(self, workers: list[Worker], ports: OpenedPorts) -> None:
+    def __init__(self, workers: list[Worker], ports: OpenedPorts, listeners: list[Listener]) -> None:
         super().__init__()
         self._workers = workers
         self._ports = ports
+        self._listeners = listeners
+        for listener in listeners:
+            listener.setServiceParent(self)
+        self.ready: Deferred[None] = gatherResults([worker.ready for worker in workers]).addCallback(lambda _: None)
+
+    @property
+    def status(self) -> str:
+        """How many serve, and where."""
+        where = ", ".join(listener.where for listener in self._listeners)
+        return f"{len(self._workers)} workers listen on {where}"
 
     def startService(self) -> None:
         """Starts the workers, as the user that twistd became; raises ConfigError for ports that cannot be shared."""
         super().startService()
-        if len(self._ports.descriptors()) != len(self.services):
+        if len(self._ports.descriptors()) != len(self._listeners):
             raise ConfigError(
                 "server.endpoint: is of a kind that several workers cannot share; server.workers = 1 serves"
             )
@@ -98,12 +114,24 @@ class Supervisor(MultiService):
 
 
 class Worker:
-    """The place of one worker: a process, and when it ended the next."""
+    """The place of one worker: a process, and when it ended the next; `ready` fires once one serves.
 
-    def __init__(self, number: int, spawn: Callable[[ProcessProtocol], IProcessTransport], reactor: Any) -> None:
+    A process that served and then says nothing for `watchdog` seconds, if any, is killed.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        spawn: Callable[[ProcessProtocol], IProcessTransport],
+        reactor: Any,
+        watchdog: float | None = None,
+    ) -> None:
+        self.ready: Deferred[None] = Deferred()
         self._number = number
         self._spawn = spawn
         self._reactor = reactor
+        self._watchdog = watchdog
+        self._silence: IDelayedCall | None = None
         self._pauses = Pauses()
         self._process: _Process | None = None
         self._next: IDelayedCall | None = None
@@ -111,7 +139,7 @@ class Worker:
 
     def start(self) -> None:
         """Starts a process."""
-        process = self._process = _Process(partial(self._ended, self._reactor.seconds()))
+        process = self._process = _Process(self._told, partial(self._ended, self._reactor.seconds()))
         try:
             self._spawn(process)
         except OSError as error:
@@ -131,12 +159,30 @@ class Worker:
         timer = self._reactor.callLater(_GRACE, self._kill, self._process)
         return self._stopped.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
-    def _kill(self, process: _Process) -> None:
-        _log.warn("Worker {number} does not end and is killed (process {pid})", number=self._number, pid=process.pid)
+    def _kill(self, process: _Process, why: str = "does not end") -> None:
+        _log.warn("Worker {number} {why} and is killed (process {pid})", number=self._number, why=why, pid=process.pid)
         process.signal("KILL")
+
+    def _told(self, line: str) -> None:
+        if line == "READY=1" and not self.ready.called:
+            self.ready.callback(None)
+        if self._watchdog is None:
+            return
+        if self._silence is not None:
+            self._silence.reset(self._watchdog)
+        elif line == "READY=1":
+            self._silence = self._reactor.callLater(self._watchdog, self._is_silent)
+
+    def _is_silent(self) -> None:
+        self._silence = None
+        if self._process is not None:
+            self._kill(self._process, f"said nothing for {self._watchdog:g} s")
 
     def _ended(self, started: float, how: str) -> None:
         self._process = None
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
         if self._stopped is not None:
             self._stopped.callback(None)
             return
@@ -164,9 +210,10 @@ class Pauses:
 
 
 class _Process(ProcessProtocol):
-    """A worker's process; `ended` is told how it ended."""
+    """A worker's process; `told` takes the lines that it tells, and `ended` how it ended."""
 
-    def __init__(self, ended: Callable[[str], None]) -> None:
+    def __init__(self, told: Callable[[str], None], ended: Callable[[str], None]) -> None:
+        self._told = told
         self._ended = ended
         self._output = {1: Received(), 2: Received()}
         self.pid: int | None = None
@@ -176,8 +223,12 @@ class _Process(ProcessProtocol):
         self.pid = self.transport.pid  # type: ignore[union-attr]  # it has one by now
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Twisted's: what it logs, if it does so here."""
-        self._output[childFD].write(data)
+        """Twisted's: how it is, or what it logs, if it does so here."""
+        if childFD == TOLD:
+            for line in data.decode(errors="replace").splitlines():  # each is written and read as a whole
+                self._told(line)
+        else:
+            self._output[childFD].write(data)
 
     def processEnded(self, reason: Failure) -> None:
         """Twisted's: it has ended, and all that it wrote was read."""

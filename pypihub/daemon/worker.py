@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,41 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pypihub.config import Server, load_config
+from pypihub.config import load_config
+from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
+from pypihub.daemon.notify import Announced
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.service import make_service
-from pypihub.daemon.supervisor import FIRST_SOCKET
+from pypihub.daemon.supervisor import FIRST_SOCKET, TOLD
 
 
-def run_worker(file: Path, sockets: int, reactor: Any) -> None:
+def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor: Any) -> None:
     """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
 
-    Raises ConfigError for a configuration that cannot be served.
+    With `watchdog` the supervisor takes so many seconds of silence for a hang. Raises ConfigError for a configuration
+    that cannot be served.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
     config = load_config(file)
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
-    config = msgspec.structs.replace(config, server=_without_systemd(config.server))
+    config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
     service = make_service(config, reactor, ports=ports)
     Lifeline(0, reactor).setServiceParent(service)
-    run_service(service, reactor)
+    run_service(Announced(service, SupervisorPipe(TOLD), watchdog, reactor), reactor)
 
 
-_SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
+class SupervisorPipe:
+    """Who started this process, at the other end of a pipe."""
 
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
 
-def _without_systemd(server: Server) -> Server:
-    """systemd's sockets are for the supervisor to find; here the next one serves, whatever its address is."""
-    if server.endpoint is None:
-        return server
-    endpoints = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-    return msgspec.structs.replace(server, endpoint=tuple(_SYSTEMD.sub(r"\1tcp:0", text) for text in endpoints))
+    def tell(self, *lines: str) -> None:
+        """As of `Starter`."""
+        with suppress(OSError):  # it has gone, or does not read
+            os.write(self._descriptor, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 @implementer(IReadDescriptor)

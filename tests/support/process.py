@@ -42,6 +42,10 @@ class Process(ProcessProtocol):
         words = [program, *command[1:]]
         self._process = reactor.spawnProcess(self, program, words, {**clean, **(environment or {})}, str(cwd))
 
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
     def signal(self, name: str) -> None:
         self._process.signalProcess(name)
 
