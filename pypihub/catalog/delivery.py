@@ -78,8 +78,8 @@ class Delivery:
         release = await self._open(place)
         for each in missing:
             await self._send(release, each)
-        if release.draft and self._rules.draft:
-            return Published.DRAFT
+        if release.draft and (self._rules.draft or not _is_ours(release)):
+            return Published.DRAFT  # one that somebody prepared is theirs to publish
         if release.draft:
             await self._publish(release)
         return Published.NEW if release.draft or self.asset is not None else Published.SAME
@@ -162,14 +162,18 @@ class Delivery:
 
     async def _publish(self, release: RestRelease) -> None:
         self._is_publishing = True
-        is_marked = _MARK.fullmatch(release.body or "") is not None
-        published = await self._releases.publish(release.id, text="" if is_marked else None)
+        published = await self._releases.publish(release.id)
         if published.draft:
             raise UpstreamError("GitHub did not publish the release. Try again.")
 
     def _is_own(self, asset: RestAsset) -> bool:
         """Whether the asset was put there by this, as far as that is known."""
         return any(asset.id == number if number is not None else new.may_be(asset) for new, number in self._sent)
+
+
+def _is_ours(release: RestRelease) -> bool:
+    """Whether the draft was made here, be it by an upload that came to no end."""
+    return _MARK.fullmatch(release.body or "") is not None
 
 
 def _names(release: Release) -> set[str]:

@@ -95,8 +95,7 @@ def build_house(
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
-    pauses = [4 * pause for pause in backoff]  # each undoing has tried again with those of the client
-    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=pauses)
+    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")

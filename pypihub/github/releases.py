@@ -117,9 +117,9 @@ class Releases:
         """The release that `create` made with this mark."""
         return next((release for release in await self.tagged(tag) if release.body == mark), None)
 
-    async def publish(self, number: int, *, text: str | None = None) -> RestRelease:
-        """Publishes a draft; raises TakenError where another release has its tag. A `text` replaces its own."""
-        sent = {"draft": False} if text is None else {"draft": False, "body": text}
+    async def publish(self, number: int) -> RestRelease:
+        """Publishes a draft, without its text; raises TakenError where another release has its tag."""
+        sent = {"draft": False, "body": ""}
 
         async def look() -> RestRelease | None:
             release = await self.get(number)

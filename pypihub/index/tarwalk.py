@@ -172,7 +172,7 @@ def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     while position < len(content):
         match = _PAX_LENGTH.match(content, position)
         end = position + int(match[1]) if match else 0
-        if match is None or not match.end() < end <= len(content) or content[end - 1 : end] != b"\n":
+        if match is None or end > len(content) or content[end - 1 : end] != b"\n":
             raise BrokenArchiveError("A pax header is malformed.")
         key, _, value = content[match.end() : end - 1].partition(b"=")
         yield key, value

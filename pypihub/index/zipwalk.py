@@ -137,8 +137,8 @@ def _content(file: BinaryIO, entry: Entry, begin: int) -> Iterator[bytes]:
 def _check_extents(starts: array[int], ends: array[int], directory: Directory) -> None:
     """Raises BrokenZipError unless the entries lie one behind the other from the archive's start to its directory.
 
-    Where the sorted ends are the sorted starts of what follows, and no start is there twice, that is so.
+    None is empty, so that is so where the sorted ends are the sorted starts of what follows.
     """
     following = [*sorted(starts), directory.start]
-    if following[0] != 0 or following[1:] != sorted(ends) or len(set(starts)) != len(starts):
+    if following[0] != 0 or following[1:] != sorted(ends):
         raise BrokenZipError("Its entries overlap, or there are bytes in front of or between them.")

@@ -73,12 +73,23 @@ async def test_an_early_version_is_a_prerelease(box: Box, press: Press) -> None:
 
 
 @ensureDeferred
-async def test_a_draft_of_the_tag_is_taken_up_and_published_with_its_own_text(box: Box, press: Press) -> None:
+async def test_a_file_goes_into_a_draft_that_somebody_prepares_and_that_stays_one(box: Box, press: Press) -> None:
     draft = box.repository.add_release("v1.0", name="One", draft=True)
     draft.description = "All that is new."
+    assert await press.publish(WHEEL) is Published.DRAFT
+    assert await press.publish(WHEEL) is Published.DRAFT
+    assert box.releases == [draft]
+    assert (draft.is_draft, draft.name, draft.description) == (True, "One", "All that is new.")
+    assert list(draft.assets) == [WHEEL]
+
+
+@ensureDeferred
+async def test_a_draft_that_was_left_behind_is_taken_up_and_published(box: Box, press: Press) -> None:
+    draft = box.repository.add_release("v1.0", draft=True)
+    draft.description = f"<!-- pypihub {'0' * 32} -->"
     assert await press.publish(WHEEL) is Published.NEW
     assert box.releases == [draft]
-    assert (draft.is_draft, draft.name, draft.description) == (False, "One", "All that is new.")
+    assert (draft.is_draft, draft.description, list(draft.assets)) == (False, "", [WHEEL])
 
 
 @ensureDeferred

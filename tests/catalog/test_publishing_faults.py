@@ -59,7 +59,9 @@ def _release(box: Box) -> None:
 
 
 def _draft(box: Box) -> None:
-    box.repository.add_release("v1.0", draft=True).add_asset("notes.txt", b"notes")
+    draft = box.repository.add_release("v1.0", draft=True)
+    draft.description = f"<!-- pypihub {'0' * 32} -->"
+    draft.add_asset("notes.txt", b"notes")
 
 
 def _stuck(box: Box) -> None:
@@ -72,7 +74,7 @@ SCENES = {
         _nothing, ("graphql", "rest*", "rest", "uploads*", "uploads*", "rest*"), signs=True
     ),
     "a release that is there": Scene(_release, ("graphql", "rest", "uploads*")),
-    "a draft that is there": Scene(_draft, ("graphql", "rest", "uploads*", "rest*")),
+    "a draft that was left behind": Scene(_draft, ("graphql", "rest", "uploads*", "rest*")),
     "an upload that got stuck": Scene(_stuck, ("graphql", "rest", "rest", "rest", "rest*", "uploads*")),
 }
 FAULTS: dict[str, Fault] = {

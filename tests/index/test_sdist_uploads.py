@@ -19,6 +19,7 @@ from support.zips import zipped
 
 from pypihub.errors import UploadRefusedError
 from pypihub.index.archives import CheckedArchive, check_archive
+from pypihub.index.members import BrokenArchiveError, Inflating
 from pypihub.index.tarwalk import tar_members
 from pypihub.index.uploads import Received, read_upload
 from pypihub.sandbox.samples import sample_sdist
@@ -216,6 +217,11 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a pax header without length": (pax(b"path=a\n"), "pax header is malformed"),
     "a pax header of another length": (pax(b"9 path=a\n\n"), "pax header is malformed"),
     "a pax header beyond its end": (pax(b"99 path=a\n"), "pax header is malformed"),
+    "a pax header with more behind its end": (
+        with_header({124: b"00000000012\0"}, body=gzip.decompress(pax(b"10 path=a\n10 path=b\n"))),
+        "followed by more than zeros",
+    ),
+    "a pax name with a NUL": (packed(info("x", path=f"{TOP}/x\0y")), "not plain"),
     "a pax header without end": (pax(b"3 x"), "pax header is malformed"),
     "a long pax header": (pax(b"x" * (2**20 + 1)), "tar header is too long"),
     "no member behind a pax header": (
@@ -261,6 +267,11 @@ def test_no_link_leads_out_by_way_of_another(links: list[tuple[str, str]]) -> No
     assert re.search("leads out|behind a link", refusal(NAME, sdist))
 
 
+def test_no_link_leads_beside_the_folder() -> None:
+    assert "leads out" in refusal(NAME, packed(info(f"{TOP}/x", tarfile.LNKTYPE, "other/x")))
+    assert "leads out" in refusal(NAME, packed(info(f"{TOP}/x", tarfile.SYMTYPE, linkpath="a\0b")))
+
+
 def test_a_link_to_another_file_of_a_link_is_refused() -> None:
     sdist = packed(info(f"{TOP}/a", tarfile.SYMTYPE, "b"), info(f"{TOP}/c", tarfile.LNKTYPE, f"{TOP}/a/x"))
     assert "leads out" in refusal(NAME, sdist)
@@ -275,15 +286,15 @@ def test_the_form_requires_the_same_pythons(sent: str, is_refused: bool) -> None
     checked(NAME, gzip.compress(tar((f"{TOP}/PKG-INFO", b"Name: my-pkg\nVersion: 1.0\n"))), requires_python=sent)
 
 
-def test_a_large_sdist_costs_little_memory_and_time() -> None:
-    size = 200 * 2**20
+@pytest.mark.parametrize(("megabytes", "level"), [(200, 0), (60, 9)], ids=["stored", "deflated"])
+def test_a_large_sdist_costs_little_memory_and_time(megabytes: int, level: int) -> None:
     with tempfile.TemporaryFile() as file:
-        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=0) as stream:
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=level) as stream:
             stream.write(tar(*FILES)[:2048])
             header = tarfile.TarInfo(f"{TOP}/zeros")
-            header.size = size
+            header.size = megabytes * 2**20
             stream.write(header.tobuf())
-            for _ in range(size // 2**20):
+            for _ in range(megabytes):
                 stream.write(bytes(2**20))
         sent = received(NAME, sha256_digest=None)
         upload = Received(sent.fields, NAME, file, file.tell(), sent.sha256)
@@ -293,8 +304,25 @@ def test_a_large_sdist_costs_little_memory_and_time() -> None:
         check_archive(read, file)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peak < 4 * 2**20
+    assert peak < 2 * 2**20
     assert time.thread_time() - begin < 5
+
+
+@pytest.mark.parametrize("size", [64 * 1024, 128 * 1024])
+def test_one_byte_more_is_seen_wherever_the_file_is_split(size: int) -> None:
+    body = tar(*FILES)
+    sdist = gzip.compress(body + bytes(size - 5000 - len(body)), compresslevel=0)
+    sdist = gzip.compress(body + bytes(size - 5000 - len(body) + size - len(sdist)), compresslevel=0)
+    assert len(sdist) == size
+    checked(NAME, sdist)
+    assert "More follows" in refusal(NAME, sdist + b"x")
+
+
+def test_what_is_inflated_is_bounded_whatever_the_archives_size() -> None:
+    inflating = Inflating(2**31, 100)
+    inflating.add(100)
+    with pytest.raises(BrokenArchiveError, match="far more"):
+        inflating.add(1)
 
 
 @st.composite

@@ -113,6 +113,13 @@ def overlapping() -> bytes:
     return archived(outer[:start], [*records, record])
 
 
+def in_two_alphabets() -> bytes:
+    """A wheel with a name that is UTF-8 by the directory, and not by its local header."""
+    wheel = by_hand(path="é".encode(), flags=1 << 11)
+    local = wheel.index("é".encode()) - 30
+    return wheel[: local + 6] + bytes(2) + wheel[local + 8 :]
+
+
 PATHS = [
     "../x",
     "/x",
@@ -160,6 +167,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "bzip2": (by_hand(path=b"x", content=b"x", method=12), "method 12 of x"),
     "another descriptor": (set_field(STREAMED, b"PK\7\10", 4, "<L", 1), "data descriptor .* contradicts"),
     "another size in a descriptor": (set_field(STREAMED, b"PK\7\10", 12, "<L", 1), "data descriptor .* contradicts"),
+    "data beyond the directory": (set_field(STREAMED, CENTRAL, 20, "<L", 2**31), "overlaps the directory"),
+    "a name in two alphabets": (in_two_alphabets(), "header is another entry's"),
     "a bomb": (zipped(*files(("zeros", bytes(70 * 2**20)))), "far more than its own size"),
     "no WHEEL": (without("WHEEL"), "has no WHEEL in its .dist-info"),
     "no RECORD": (without("RECORD"), "has no RECORD in its .dist-info"),
@@ -186,6 +195,15 @@ def test_a_wheel_that_is_not_sound_is_refused(wheel: bytes, words: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_no_path_leads_out_of_a_wheel(path: str) -> None:
     assert "path" in refusal(NAME, by_hand(path=path.encode(), content=b"x"))
+
+
+def test_a_bomb_that_lies_is_refused_before_it_is_inflated() -> None:
+    deflater = zlib.compressobj(1, wbits=-15)
+    zeros = b"".join([*(deflater.compress(bytes(2**20)) for _ in range(512)), deflater.flush()])
+    wheel = by_hand(path=b"zeros", content=zeros, method=8, size=1)
+    begin = time.thread_time()
+    assert "size or the checksum of zeros is wrong" in refusal(NAME, wheel)
+    assert time.thread_time() - begin < 0.1
 
 
 def test_a_file_that_is_not_all_there_is_refused() -> None:
@@ -257,6 +275,10 @@ def test_a_large_wheel_costs_little_memory_and_time(megabytes: int) -> None:
         begin = time.thread_time()
         assert peak_of(upload) < 2 * 2**20
         assert time.thread_time() - begin < 2
+
+
+def test_zeros_that_inflate_to_much_cost_little_memory() -> None:
+    assert peak_of(received(NAME, zipped(*files(("zeros", bytes(50 * 2**20)))))) < 2 * 2**20
 
 
 def long_directory(length: int) -> bytes:
