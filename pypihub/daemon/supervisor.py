@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import Factory, ProcessProtocol
 
+from pypihub.catalog.publishing import LONGEST_END
 from pypihub.config import Server, load_config
 from pypihub.daemon.listening import Listener, in_force, make_endpoints
 from pypihub.daemon.notify import FOR_THIS_PROCESS
@@ -23,7 +24,8 @@ from pypihub.errors import ConfigError
 FIRST_SOCKET = 4
 """The descriptor of a worker's first socket; the others follow."""
 
-_GRACE = 5.0  # seconds to end in, beyond those for which a worker itself waits for its answers
+# Seconds to end in, beyond those for which a worker waits for its answers: for uploads that must be undone.
+_GRACE = 2 * LONGEST_END + 5
 _ACCEPT = 1.0  # seconds in which the workers accept what waits, once they are told to end
 
 

@@ -22,6 +22,7 @@ TOLD = 3
 """The descriptor of a pipe by which a worker tells how it is; see `Starter`."""
 
 _SHORTEST, _LONGEST = 0.5, 10.0  # seconds between a worker's end and the next one's start
+_RELOAD = 30.0  # seconds that a worker may take to reload
 _SOUND = 60.0  # seconds of life after which an end is no part of a series
 
 
@@ -71,8 +72,9 @@ class Worker:
             self._process.signal("HUP")
         else:
             self._is_due = True  # it may have read what was there before, and does not take the signal yet
-        self._reloading.append(Deferred())
-        return self._reloading[-1]
+        reloaded: Deferred[None] = Deferred()
+        self._reloading.append(reloaded)
+        return reloaded.addTimeout(_RELOAD, self._reactor).addErrback(self._has_not_reloaded)
 
     def stop(self, grace: float) -> Deferred[None]:
         """Asks it to end, kills it where it does not within so many seconds; fires when it is gone."""
@@ -121,6 +123,9 @@ class Worker:
         reloading, self._reloading = self._reloading, []
         for waiting in reloading:
             waiting.callback(None)
+
+    def _has_not_reloaded(self, failure: Failure) -> None:
+        _log.warn("Worker {number} did not reload within {seconds:g} s", number=self._number, seconds=_RELOAD)
 
     def _is_silent(self) -> None:
         self._silence = None

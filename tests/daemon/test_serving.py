@@ -177,7 +177,7 @@ def test_a_worker_that_does_not_serve_yet_reloads_once_it_does() -> None:
         process.makeConnection(transport)
         return transport
 
-    worker = Worker(1, spawn, Clock())
+    worker = Worker(1, spawn, clock := Clock())
     worker.start()
     reloaded = worker.reload()
     assert transport.signals == []
@@ -185,3 +185,19 @@ def test_a_worker_that_does_not_serve_yet_reloads_once_it_does() -> None:
     assert (transport.signals, reloaded.called) == (["HUP"], False)
     made[0].childDataReceived(3, b"RELOADING=1\nREADY=1\n")
     assert reloaded.called
+    assert not clock.getDelayedCalls()
+
+
+def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(log_lines: list[str]) -> None:
+    transport = _Transport()
+
+    def spawn(process: Any) -> Any:
+        process.makeConnection(transport)
+        return transport
+
+    worker = Worker(1, spawn, clock := Clock())
+    worker.start()
+    reloaded = worker.reload()
+    clock.advance(30)
+    assert reloaded.called
+    assert any("Worker 1 did not reload within 30 s" in line for line in log_lines)
