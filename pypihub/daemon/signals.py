@@ -35,8 +35,9 @@ class Signals(Service):
         self._take_term()
 
     def startService(self) -> None:
-        """Takes SIGTERM again as soon as the reactor, which takes it too, runs."""
+        """Takes SIGTERM again as soon as the reactor, which takes it too, runs. (`twist` comes here alone.)"""
         super().startService()
+        self.privilegedStartService()
         self._reactor.callWhenRunning(self._take_term)
 
     def stopService(self) -> None:

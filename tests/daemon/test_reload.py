@@ -32,7 +32,7 @@ async def reload(daemon: Daemon, times: int = 1, workers: int = 1) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("way", ["pypihub", "twistd"])
+@pytest.mark.parametrize("way", ["pypihub", "twistd", "twist"])
 @ensureDeferred
 async def test_under_load_no_request_fails_and_then_it_is_stopped_without_a_cut_answer(
     github: GitHub, run: Run, way: str, workers: int
