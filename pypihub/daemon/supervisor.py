@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import Factory, ProcessProtocol
 
@@ -26,7 +26,6 @@ FIRST_SOCKET = 4
 
 # Seconds to end in, beyond those for which a worker waits for its answers: for uploads that must be undone.
 _GRACE = 2 * LONGEST_END + 5
-_ACCEPT = 3.0  # seconds in which the workers accept what waits, once they are told to end
 
 
 def make_supervisor(
@@ -59,7 +58,7 @@ def make_supervisor(
 
     workers = [Worker(number, spawn, reactor, watchdog) for number in range(1, server.workers + 1)]
     return Supervisor(
-        server, file, workers, ports, [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints], reactor
+        server, file, workers, ports, [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
     )
 
 
@@ -86,10 +85,8 @@ class Supervisor(MultiService):
         workers: list[Worker],
         ports: OpenedPorts,
         listeners: list[Listener],
-        reactor: Any,
     ) -> None:
         super().__init__()
-        self._reactor = reactor
         self._server = server
         self._file = file
         self._workers = workers
@@ -120,14 +117,8 @@ class Supervisor(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        gone = gatherResults([worker.stop(self._server.drain + _GRACE) for worker in self._workers])
-        accepted = DeferredList([worker.accepted for worker in self._workers])
-        timer = self._reactor.callLater(_ACCEPT, accepted.cancel)
-        await accepted  # whoever closes these ports breaks the connections that wait there
-        if timer.active():
-            timer.cancel()
-        await super().stopService()
-        await gone
+        await super().stopService()  # now the port is the workers' alone, and the last to close it accepts what waits
+        await gatherResults([worker.stop(self._server.drain + _GRACE) for worker in self._workers])
 
     async def reload(self) -> None:
         """Has the workers read the configuration again, and waits for them; raises ConfigError where it is no good."""

@@ -29,8 +29,7 @@ _SOUND = 60.0  # seconds of life after which an end is no part of a series
 class Worker:
     """The place of one worker: a process, and when it ended the next; `ready` fires once one serves.
 
-    `accepted` fires once it is told to end and will accept no more. A process that served and then says nothing for
-    `watchdog` seconds, if any, is killed.
+    A process that served and then says nothing for `watchdog` seconds, if any, is killed.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Worker:
         watchdog: float | None = None,
     ) -> None:
         self.ready: Deferred[None] = Deferred()
-        self.accepted: Deferred[None] = Deferred()
         self._number = number
         self._spawn = spawn
         self._reactor = reactor
@@ -82,7 +80,6 @@ class Worker:
             self._next.cancel()
             self._next = None
         if self._process is None:
-            self._has_accepted()
             return succeed(None)
         self._stopped = Deferred()
         self._process.signal("TERM")
@@ -96,8 +93,6 @@ class Worker:
     def _told(self, line: str) -> None:
         if line == "READY=1":
             self._is_ready()
-        elif line == "STOPPING=1" and self._stopped is not None:
-            self._has_accepted()
         if self._watchdog is None:
             return
         if self._silence is not None:
@@ -114,10 +109,6 @@ class Worker:
             self._process.signal("HUP")
         else:
             self._has_reloaded()
-
-    def _has_accepted(self) -> None:
-        if not self.accepted.called:
-            self.accepted.callback(None)
 
     def _has_reloaded(self) -> None:
         reloading, self._reloading = self._reloading, []
@@ -140,7 +131,6 @@ class Worker:
             self._silence.cancel()
             self._silence = None
         if self._stopped is not None:
-            self._has_accepted()
             self._stopped.callback(None)
             return
         pause = self._pauses.after(self._reactor.seconds() - started)
