@@ -29,6 +29,7 @@ from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
 from pypihub.web.access import AccessLog
+from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
@@ -88,8 +89,10 @@ def build_house(
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     publisher: Any = None
     uploads = Uploads(catalog.admit, publisher, max_size=config.publish.max_size)
-    access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, uploads, access), knowledge, listings, pages, pool)
+    client_address = ClientAddress(config.server.trusted_proxies)
+    access = AccessLog(log_access, reactor, client_address) if config.log.access else None
+    site = HubSite(app.app.resource(), front, uploads, access, client_address)
+    return House(site, knowledge, listings, pages, pool)
 
 
 def _knowledge(
