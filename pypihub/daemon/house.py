@@ -28,10 +28,12 @@ from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
+from pypihub.tally import Tally
 from pypihub.web.access import AccessLog
 from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
+from pypihub.web.health import Health, Phase
 from pypihub.web.pages import Pages
 from pypihub.web.site import HubSite
 from pypihub.web.uploads import Uploads
@@ -42,6 +44,7 @@ class House:
     """All that runs, between `open` and `close`; `site` is what the world sees of it."""
 
     site: HubSite
+    health: Health
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -50,9 +53,12 @@ class House:
     async def open(self) -> None:
         """Opens the store."""
         await self.knowledge.open()
+        if self.health.phase is Phase.STARTING:
+            self.health.phase = Phase.READY
 
     async def close(self) -> None:
         """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
+        self.health.phase = Phase.DRAINING
         await self.site.end()
         self.listings.stop()
         self.pages.stop()
@@ -67,39 +73,38 @@ def build_house(
 
     `backoff` is as for `Client`, and `log_access` takes the lines of the access log.
     """
+    tally = Tally()
     agent, pool = pooled_agent(reactor, config.github.timeout)
     github = config.github
-    client = Client(
-        Transport(agent, reactor, github.timeout),
-        reactor,
-        api_url=github.api_url,
-        graphql_url=github.graphql_url,
-        backoff=backoff,
-    )
+    transport = Transport(agent, reactor, github.timeout, tally)
+    client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
-    knowledge = _knowledge(config, client, hasher, memory, reactor)
-    listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
+    knowledge = _knowledge(config, client, hasher, memory, reactor, tally)
+    listings = Listings(
+        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, tally=tally
+    )
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
-    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
-    front = Front(memory, hasher, refused, reactor.seconds)
+    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
+    front = Front(memory, hasher, refused, reactor.seconds, tally)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     publisher: Any = None
     uploads = Uploads(catalog.admit, publisher, max_size=config.publish.max_size)
+    health = Health(transport.breakers)
     client_address = ClientAddress(config.server.trusted_proxies)
     access = AccessLog(log_access, reactor, client_address) if config.log.access else None
-    site = HubSite(app.app.resource(), front, uploads, access, client_address)
-    return House(site, knowledge, listings, pages, pool)
+    site = HubSite(app.app.resource(), front, uploads, health, client_address, access, tally)
+    return House(site, health, knowledge, listings, pages, pool)
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], reactor: Any
+    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], reactor: Any, tally: Tally
 ) -> Knowledge:
     store = Store(_store_file(config.cache.directory), reactor)
-    lookups = Lookups(client.assets, hasher, reactor)
+    lookups = Lookups(client.assets, hasher, reactor, tally=tally)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))

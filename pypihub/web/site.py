@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
-from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
+from pypihub.tally import VISIT, Tally, Visit
 from pypihub.web.access import AccessLog
 from pypihub.web.addresses import ClientAddress
-from pypihub.web.bodies import Body, StreamedRequest
+from pypihub.web.bodies import Body
 from pypihub.web.connections import Connections
 from pypihub.web.front import Front
+from pypihub.web.health import PATHS, Health
 from pypihub.web.responses import NOTHING_HERE, send_error
+from pypihub.web.routes import HEALTH, route_of
 from pypihub.web.uploads import Uploads
+from pypihub.web.visits import VisitedRequest, request_ids
 
 
 class Entrance(Resource):
-    """Turns away what the routes cannot read, and hides the Host header, on which nothing depends."""
+    """Turns away what the routes cannot read, and hides the Host header, on which nothing depends.
+
+    It answers for the health itself.
+    """
 
     isLeaf = True
 
-    def __init__(self, routes: IResource) -> None:
+    def __init__(self, routes: IResource, health: Health) -> None:
         super().__init__()
         self._routes = routes
+        self._health = health
 
     def render(self, request: Request) -> bytes | int:
         """The answer of the routes, or 404 for a path that is no path (RFC 9112, 3.2.1) or no UTF-8."""
         is_path = request.path.startswith(b"/") and not request.path.startswith(b"//")
         if not is_path or not _is_utf8(b"/".join(request.postpath or [])):
             return send_error(request, 404, NOTHING_HERE)
+        if request.path in PATHS:
+            return self._health.render(request)
         request.requestHeaders.setRawHeaders(b"host", [b"pypihub"])
         return self._routes.render(request)
 
@@ -44,19 +54,29 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-class HubRequest(StreamedRequest):
+class HubRequest(VisitedRequest):
     """A request that the front may answer before the routes are asked, and whose body may be an upload."""
 
     def begin_body(self) -> Body:
         """An upload where it is one."""
-        site = self._site()
-        upload = site.uploads.begin(self.uri, self.requestHeaders) if self.method == b"POST" else None
-        return upload or super().begin_body()
+        self.tell_id()
+        upload = self._site().uploads.begin(self.uri, self.requestHeaders) if self.method == b"POST" else None
+        if upload is None:
+            return super().begin_body()
+        self.owner = upload.owner
+        return upload
 
     def answer(self) -> None:
         """The front's answer, or that of the routes."""
-        if not self._site().front.answer(self):
+        if self._site().front.answer(self):
+            return
+        self.tell_id()
+        self.visit = Visit()
+        token = VISIT.set(self.visit)
+        try:
             super().answer()
+        finally:
+            VISIT.reset(token)
 
     def _site(self) -> HubSite:
         site: HubSite = self.channel.site  # type: ignore[attr-defined]  # Twisted sets it
@@ -64,7 +84,7 @@ class HubRequest(StreamedRequest):
 
 
 class HubSite(Site):
-    """The index on a port. Without an access log nothing is logged of a request."""
+    """The index on a port. Without an access log nothing is logged of a request, without a tally none is counted."""
 
     noisy = False
 
@@ -73,24 +93,34 @@ class HubSite(Site):
         routes: IResource,
         front: Front,
         uploads: Uploads,
+        health: Health,
+        client_address: ClientAddress,
         access: AccessLog | None,
-        client_address: ClientAddress | None = None,
+        tally: Tally | None,
     ) -> None:
-        super().__init__(Entrance(routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
+        entrance = Entrance(routes, health)
+        super().__init__(entrance, requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
         self.displayTracebacks = False
         self.front = front
         self.uploads = uploads
-        self.client_address = client_address or ClientAddress()
+        self.client_address = client_address
         self._access = access
+        self._tally = tally
         self.connections = Connections(self.reactor)
+        self.request_ids = request_ids()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Called by Twisted for each connection."""
         return self.connections.watch(super().buildProtocol(addr))
 
-    def log(self, request: HTTPRequest) -> None:
-        """Called by Twisted when a request is finished."""
-        if self._access is not None:
+    def log(self, request: VisitedRequest) -> None:  # type: ignore[override]  # there are no others
+        """Called by Twisted when a request is finished. Those about the health are so many that they are not logged."""
+        if self._access is None and self._tally is None:
+            return
+        route = route_of(request.path)
+        if self._tally is not None:
+            self._tally.answered(route, request.code, perf_counter() - request.began)
+        if self._access is not None and route != HEALTH:
             self._access.note(request)
 
     async def end(self) -> None:
