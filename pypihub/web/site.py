@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -15,7 +17,7 @@ from pypihub.web.addresses import ClientAddress
 from pypihub.web.bodies import Body
 from pypihub.web.connections import Connections
 from pypihub.web.front import Front
-from pypihub.web.health import PATHS, Health
+from pypihub.web.health import PATHS, Health, Phase
 from pypihub.web.responses import NOTHING_HERE, send_error
 from pypihub.web.routes import HEALTH, route_of
 from pypihub.web.uploads import Uploads
@@ -83,31 +85,56 @@ class HubRequest(VisitedRequest):
         return site
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What answers the requests of a site. Without an access log they are not logged, without a tally not counted."""
+
+    routes: IResource
+    front: Front
+    uploads: Uploads
+    health: Health
+    client_address: ClientAddress
+    access: AccessLog | None
+    tally: Tally | None
+
+
+def _entrance(inside: Inside) -> Entrance:
+    return Entrance(inside.routes, inside.health)
+
+
 class HubSite(Site):
-    """The index on a port. Without an access log nothing is logged of a request, without a tally none is counted."""
+    """The index on a port, and on the connections that came by it. What answers them may change meanwhile."""
 
     noisy = False
 
-    def __init__(
-        self,
-        routes: IResource,
-        front: Front,
-        uploads: Uploads,
-        health: Health,
-        client_address: ClientAddress,
-        access: AccessLog | None,
-        tally: Tally | None,
-    ) -> None:
-        entrance = Entrance(routes, health)
-        super().__init__(entrance, requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
+    def __init__(self, inside: Inside) -> None:
+        super().__init__(_entrance(inside), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
         self.displayTracebacks = False
-        self.front = front
-        self.uploads = uploads
-        self.client_address = client_address
-        self._access = access
-        self._tally = tally
         self.connections = Connections(self.reactor)
         self.request_ids = request_ids()
+        self._inside = inside
+
+    @property
+    def front(self) -> Front:
+        """What is asked first."""
+        return self._inside.front
+
+    @property
+    def uploads(self) -> Uploads:
+        """What takes uploads in."""
+        return self._inside.uploads
+
+    @property
+    def client_address(self) -> ClientAddress:
+        """What tells where requests come from."""
+        return self._inside.client_address
+
+    def lead_to(self, inside: Inside) -> Deferred[Any]:
+        """Has something else answer from now on, on old connections too; fires when all before that is answered."""
+        before = self.connections.under_way()
+        self._flush()
+        self._inside, self.resource = inside, _entrance(inside)
+        return DeferredList([request.notifyFinish() for request in before], consumeErrors=True)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Called by Twisted for each connection."""
@@ -115,16 +142,21 @@ class HubSite(Site):
 
     def log(self, request: VisitedRequest) -> None:  # type: ignore[override]  # there are no others
         """Called by Twisted when a request is finished. Those about the health are so many that they are not logged."""
-        if self._access is None and self._tally is None:
+        inside = self._inside
+        if inside.access is None and inside.tally is None:
             return
         route = route_of(request.path)
-        if self._tally is not None:
-            self._tally.answered(route, request.code, perf_counter() - request.began)
-        if self._access is not None and route != HEALTH:
-            self._access.note(request)
+        if inside.tally is not None:
+            inside.tally.answered(route, request.code, perf_counter() - request.began)
+        if inside.access is not None and route != HEALTH:
+            inside.access.note(request)
 
-    async def end(self) -> None:
-        """Waits for the answers under way; nothing may listen for the site any more."""
-        await self.connections.drain()
-        if self._access is not None:
-            self._access.flush()
+    async def end(self, patience: float) -> None:
+        """Waits for the answers under way, so many seconds; nothing may listen for the site any more."""
+        self._inside.health.phase = Phase.DRAINING
+        await self.connections.drain(patience)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._inside.access is not None:
+            self._inside.access.flush()

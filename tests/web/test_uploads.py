@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from support.wire import connect
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThread
 
+from pypihub.catalog.delivery import Published
 from pypihub.errors import UploadRefusedError
 from pypihub.github.credentials import Credentials
 from pypihub.index.uploads import Received
@@ -30,11 +30,6 @@ from pypihub.web.uploads import MOST_AT_ONCE
 
 NAME = "demo-1.0.tar.gz"
 CONTENT = bytes(range(256)) * 1000
-
-
-class Published(Enum):
-    NEW = 1
-    SAME = 2
 
 
 @dataclass
@@ -99,7 +94,7 @@ async def publisher(hub: Hub) -> Any:
 
 def publisher_of(hub: Hub) -> Publisher:
     made = Publisher()
-    house_of(hub).site.uploads._publisher = made
+    house_of(hub).inside.uploads._publisher = made
     return made
 
 
@@ -129,7 +124,7 @@ async def test_an_upload_is_taken_in_at_each_of_its_urls(
     assert received.fields["sha256_digest"] == (received.sha256,)
     assert (received.filename, received.size, content) == (NAME, len(CONTENT), CONTENT)
     answer = await post(hub, path, demo(), user="octo")
-    assert (answer.status_code, answer.text) == (200, "The same file is there already.\n")
+    assert (answer.status_code, answer.text) == (200, "The same file is here already.\n")
 
 
 @ensureDeferred
