@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from pypihub.config import Server, load_config
 from pypihub.daemon.listening import Listener, in_force, make_endpoints
-from pypihub.daemon.logs import Received
+from pypihub.daemon.logs import Manner, Received
 from pypihub.daemon.ports import OpenedPorts
 from pypihub.daemon.reloading import tell_of_refusal, tell_of_restart
 from pypihub.errors import ConfigError
@@ -35,11 +35,10 @@ _SHORTEST, _LONGEST = 0.5, 10.0  # seconds between a worker's end and the next o
 _SOUND = 60.0  # seconds of life after which an end is no part of a series
 
 
-def make_supervisor(server: Server, file: Path, reactor: Any, *, relays: bool) -> Supervisor:
+def make_supervisor(server: Server, file: Path, reactor: Any, manner: Manner) -> Supervisor:
     """The service for `server.workers` processes that serve the configuration in the file.
 
-    With `relays` their log passes through this process's, otherwise they write to its stdout. Raises ConfigError for
-    an endpoint that Twisted does not know.
+    Their log is written in the given manner. Raises ConfigError for an endpoint that Twisted does not know.
     """
     ports = OpenedPorts(reactor)
     endpoints = make_endpoints(server, ports)
@@ -49,8 +48,8 @@ def make_supervisor(server: Server, file: Path, reactor: Any, *, relays: bool) -
 
     def spawn(process: ProcessProtocol) -> IProcessTransport:
         sockets = ports.descriptors()
-        arguments = [*command, "--sockets", str(len(sockets)), *(["--relayed"] if relays else [])]
-        output: dict[int, str | int] = {1: "r", 2: "r"} if relays else {1: 1, 2: 2}
+        arguments = [*command, "--sockets", str(len(sockets)), *(["--relayed", manner.form] if manner.relays else [])]
+        output: dict[int, str | int] = {1: "r", 2: "r"} if manner.relays else {1: 1, 2: 2}
         # stdin is a pipe on which nothing comes but its end, with the end of this process.
         descriptors = {0: "w", **output, **dict(enumerate(sockets, FIRST_SOCKET))}
         started: IProcessTransport = reactor.spawnProcess(
@@ -58,7 +57,7 @@ def make_supervisor(server: Server, file: Path, reactor: Any, *, relays: bool) -
         )
         return started
 
-    workers = [Worker(number, spawn, reactor) for number in range(1, server.workers + 1)]
+    workers = [Worker(number, spawn, manner.write, reactor) for number in range(1, server.workers + 1)]
     supervisor = Supervisor(server, file, workers, ports)
     for endpoint in endpoints:
         Listener(endpoint, _Nothing()).setServiceParent(supervisor)
@@ -116,9 +115,16 @@ class Supervisor(MultiService):
 class Worker:
     """The place of one worker: a process, and when it ended the next."""
 
-    def __init__(self, number: int, spawn: Callable[[ProcessProtocol], IProcessTransport], reactor: Any) -> None:
+    def __init__(
+        self,
+        number: int,
+        spawn: Callable[[ProcessProtocol], IProcessTransport],
+        log_access: Callable[[list[str]], object],
+        reactor: Any,
+    ) -> None:
         self._number = number
         self._spawn = spawn
+        self._log_access = log_access
         self._reactor = reactor
         self._pauses = Pauses()
         self._process: _Process | None = None
@@ -127,7 +133,7 @@ class Worker:
 
     def start(self) -> None:
         """Starts a process."""
-        process = self._process = _Process(partial(self._ended, self._reactor.seconds()))
+        process = self._process = _Process(self._log_access, partial(self._ended, self._reactor.seconds()))
         try:
             self._spawn(process)
         except OSError as error:
@@ -185,11 +191,11 @@ class Pauses:
 
 
 class _Process(ProcessProtocol):
-    """A worker's process; `ended` is told how it ended."""
+    """A worker's process; `log_access` takes its requests' lines, and `ended` is told how it ended."""
 
-    def __init__(self, ended: Callable[[str], None]) -> None:
+    def __init__(self, log_access: Callable[[list[str]], object], ended: Callable[[str], None]) -> None:
         self._ended = ended
-        self._output = {1: Received(), 2: Received()}
+        self._output = {1: Received(log_access), 2: Received(log_access)}
         self.pid: int | None = None
 
     def connectionMade(self) -> None:

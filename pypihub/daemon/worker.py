@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 import msgspec
 from twisted.application.service import Service
@@ -16,21 +16,28 @@ from zope.interface import implementer
 from pypihub.config import load_config
 from pypihub.daemon.foreground import run_service
 from pypihub.daemon.listening import without_systemd
+from pypihub.daemon.logs import Manner, hand_over_to, log_to
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.service import make_reloading_service
 from pypihub.daemon.supervisor import FIRST_SOCKET
 
 
-def run_worker(file: Path, sockets: int, reactor: Any) -> None:
+def run_worker(
+    file: Path, sockets: int, reactor: Any, stdout: IO[str], relayed: Literal["text", "json"] | None
+) -> None:
     """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
 
+    It logs to `stdout`: for the supervisor where that relays the log, which has the requests' lines in this form.
     Raises ConfigError for a configuration that cannot be served.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the log's file is the supervisor's, and init systems tell all
     config = load_config(file)
+    (log_to if relayed is None else hand_over_to)(stdout, config.log)
+    manner = Manner(relayed or config.log.format)
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
     config = msgspec.structs.replace(config, server=without_systemd(config.server))
-    service = make_reloading_service(config, file, reactor, ports=ports)
+    service = make_reloading_service(config, file, reactor, ports=ports, manner=manner)
     Lifeline(0, reactor).setServiceParent(service)
     run_service(service, reactor)
 
