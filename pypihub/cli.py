@@ -57,14 +57,15 @@ def _serve(file: Path | None) -> None:
 @_CONFIG
 @click.option("--sockets", type=click.IntRange(1), required=True)
 @click.option("--relayed", type=click.Choice(["text", "json"]))
-def worker(config: Path, sockets: int, relayed: Literal["text", "json"] | None) -> None:
+@click.option("--reports", is_flag=True)
+def worker(config: Path, sockets: int, relayed: Literal["text", "json"] | None, reports: bool) -> None:
     """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
     from twisted.internet import reactor
 
     from pypihub.daemon.worker import run_worker
 
     try:
-        run_worker(config, sockets, reactor, sys.stdout, relayed)
+        run_worker(config, sockets, reactor, sys.stdout, relayed, reports=reports)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
 

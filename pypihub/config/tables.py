@@ -109,6 +109,12 @@ class Log(Table, frozen=True, kw_only=True):
     keep: Annotated[int, Meta(ge=1, le=1000)] = 5
 
 
+class Metrics(Table, frozen=True, kw_only=True):
+    """`[metrics]`: the endpoint where Prometheus collects them, None for no metrics."""
+
+    endpoint: str | None = None
+
+
 class Config(Table, frozen=True, kw_only=True):
     """All of the configuration; `load_config(None)` gives the defaults."""
 
@@ -119,3 +125,4 @@ class Config(Table, frozen=True, kw_only=True):
     downloads: Downloads = Downloads()
     publish: Publish = Publish()
     log: Log = Log()
+    metrics: Metrics = Metrics()

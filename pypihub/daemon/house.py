@@ -49,6 +49,10 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
+    transport: Transport
+    client: Client
+    memory: Memory[object, object]
+    store: Store
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -102,8 +106,9 @@ def build_house(
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
-    inside = Inside(app.app.resource(), front, uploads, Health(transport.breakers), client_address, access, tally)
-    return House(inside, knowledge, listings, pages, publishing, pool)
+    counted = tally if config.metrics.endpoint is not None else None
+    inside = Inside(app.app.resource(), front, uploads, Health(transport.breakers), client_address, access, counted)
+    return House(inside, transport, client, memory, store, knowledge, listings, pages, publishing, pool)
 
 
 def _logs_requests(log: Log) -> bool:

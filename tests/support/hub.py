@@ -12,7 +12,20 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Log, Pattern, Publish, Replace, Seconds, Server
+from pypihub.config import (
+    Bytes,
+    Cache,
+    Config,
+    Downloads,
+    GitHub,
+    Log,
+    Metrics,
+    Pattern,
+    Publish,
+    Replace,
+    Seconds,
+    Server,
+)
 from pypihub.daemon.logs import Manner
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
@@ -46,6 +59,7 @@ class Hub:
     world: World
     token: str
     url: str = ""
+    metrics_url: str = ""
     services: list[Any] = field(default_factory=list)
     pool: HTTPConnectionPool | None = None
     """Connections that stay, as real clients have them: the front answers on no others."""
@@ -103,7 +117,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
     is asked for anew) go into its configuration, as do the keys of `[server]` and `[log]` in the dictionaries `server`
-    and `log`; the rest goes to the Sandbox.
+    and `log`. With `metrics` there is an endpoint for them. The rest goes to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
@@ -114,6 +128,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     server = {"endpoint": "tcp:0:interface=127.0.0.1", "drain": Seconds(options.pop("drain", 30))}
     server |= options.pop("server", {})
     log = Log(**options.pop("log", {}))
+    metrics = Metrics(endpoint="tcp:0:interface=127.0.0.1" if options.pop("metrics", False) else None)
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
@@ -124,12 +139,14 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         publish=publish,
         server=Server(**server),
         log=log,
+        metrics=metrics,
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
     service = make_service(config, reactor, backoff=(0.001, 0.002), manner=Manner(log.format))
     service.privilegedStartService()
     service.startService()
     hub.services.append(service)
-    (listener,) = (each for each in service if isinstance(each, Listener))
-    hub.url = f"http://127.0.0.1:{listener.address.port}"
+    addresses = [f"127.0.0.1:{each.address.port}" for each in service if isinstance(each, Listener)]
+    hub.url, *more = (f"http://{address}" for address in addresses)
+    hub.metrics_url = f"{more[0]}/metrics" if more else ""
     return hub
