@@ -14,7 +14,7 @@ from support.wire import connect
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.web.client import HTTPConnectionPool
 
-from pypihub.sandbox.faults import Status
+from pypihub.sandbox.faults import Hang, Status
 from pypihub.web.access import client_name
 from pypihub.web.routes import route_of
 
@@ -139,6 +139,18 @@ async def test_an_upload_that_is_refused_before_its_end_has_an_id_and_a_line(hub
     await wire.until(lambda: bool(lines))
     assert told(lines[0])["id"] == found.decode()
     assert '"POST /legacy/" 413' in lines[0]
+
+
+@ensureDeferred
+async def test_who_went_away_before_the_answer_is_a_line_too(hub: Hub, lines: list[str]) -> None:
+    hub.sandbox.faults.add(Hang(), times=1)
+    wire = await connect(hub)
+    wire.send_head(PAGE, method="GET")
+    await wire.until(lambda: bool(hub.sandbox.calls))
+    wire.hang_up()
+    await wire.until(lambda: bool(lines))
+    assert f'"GET {PAGE}" 499 0 "-" owner=octo ' in lines[0]
+    assert len(lines) == 1
 
 
 @ensureDeferred
