@@ -63,10 +63,11 @@ class Hub:
     services: list[Any] = field(default_factory=list)
     pool: HTTPConnectionPool | None = None
     """Connections that stay, as real clients have them: the front answers on no others."""
+    config: Config = field(default_factory=Config)
 
     def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
         """What a user gives to pip."""
-        return self.url.replace("http://", f"http://{owner}:{token or self.token}@") + path
+        return self.url.replace("://", f"://{owner}:{token or self.token}@") + path
 
     async def request(
         self,
@@ -117,7 +118,8 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
     is asked for anew) go into its configuration, as do the keys of `[server]` and `[log]` in the dictionaries `server`
-    and `log`. With `metrics` there is an endpoint for them. The rest goes to the Sandbox.
+    and `log`. With `metrics` there is an endpoint for them, and with `tls` (crt and key) it serves https. The rest goes
+    to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
@@ -125,8 +127,9 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     mode = options.pop("mode", "redirect")
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
-    server = {"endpoint": "tcp:0:interface=127.0.0.1", "drain": Seconds(options.pop("drain", 30))}
-    server |= options.pop("server", {})
+    tls = options.pop("tls", None)
+    endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
+    server = {"endpoint": endpoint, "drain": Seconds(options.pop("drain", 30))} | options.pop("server", {})
     log = Log(**options.pop("log", {}))
     metrics = Metrics(endpoint="tcp:0:interface=127.0.0.1" if options.pop("metrics", False) else None)
     world = options.pop("world", None) or World()
@@ -145,8 +148,9 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     service = make_service(config, reactor, backoff=(0.001, 0.002), manner=Manner(log.format))
     service.privilegedStartService()
     service.startService()
+    hub.config = config
     hub.services.append(service)
-    addresses = [f"127.0.0.1:{each.address.port}" for each in service if isinstance(each, Listener)]
-    hub.url, *more = (f"http://{address}" for address in addresses)
-    hub.metrics_url = f"{more[0]}/metrics" if more else ""
+    port, *more = (each.address.port for each in service if isinstance(each, Listener))
+    hub.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    hub.metrics_url = f"http://127.0.0.1:{more[0]}/metrics" if more else ""
     return hub

@@ -185,6 +185,7 @@ def test_a_client_is_known_by_its_user_agent(agent: str, name: str) -> None:
         ("/", "about"), ("/healthz", "health"), ("/readyz", "health"), ("/simple/", "root"), ("/octo/simple", "root"),
         ("/simple/demo/", "page"), ("/octo/simple/demo", "page"), ("/legacy/+simple/demo/", "page"),
         ("/asset/1/demo.whl", "file"), ("/octo/asset/1/demo.whl", "file"), ("/asset/1/demo.whl.metadata", "metadata"),
+        ("/pypi/demo/json", "json"), ("/octo/pypi/demo/1.0/json", "json"),
         ("/legacy/", "upload"), ("/octo/legacy/", "upload"), ("/favicon.ico", "other"), ("//", "other"),
         ("/" + "a" * 5000, "other"), ("*", "other"), ("/a/b/c/d/e", "other"), ("/healthz/", "other"),
     ],

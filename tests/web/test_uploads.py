@@ -207,8 +207,8 @@ async def test_a_client_that_waits_is_told_to_go_on(hub: Hub, publisher: Publish
         ("/legacy/", {"user": None}, 401, "Credentials are needed."),
         ("/legacy/", {"content_type": "application/json"}, 400, "must be multipart/form-data"),
         ("/legacy/", {}, 413, "this server takes up to 1 MiB"),
-        ("/simple/demo/", {}, 413, "Packages are published at /legacy/."),
-        ("/", {}, 413, "Packages are published at /legacy/."),
+        ("/simple/demo/", {}, 413, "Packages are published by POST to /legacy/."),
+        ("/", {}, 413, "Packages are published by POST to /legacy/."),
     ],
 )
 @ensureDeferred
@@ -323,6 +323,17 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
     wire.hang_up()
     await wire.until(lambda: spools() == 0)
     assert not publisher.came
+
+
+@ensureDeferred
+async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
+    house_of(hub).site.timeOut = 0.1
+    wire = await connect(hub)
+    wire.send_head("/legacy/", "Content-Length: 1000")
+    wire.send(demo()[:100])
+    await wire.until(lambda: spools() == 1)
+    await wire.until(lambda: wire.is_closed)
+    await wire.until(lambda: spools() == 0)
 
 
 @ensureDeferred
@@ -442,6 +453,18 @@ async def test_tls_on_a_plain_port_is_closed_at_once(hub: Hub, log_lines: list[s
     await wire.until(lambda: wire.is_closed)
     assert wire.received == b""
     assert not [line for line in log_lines if "OneShotFactory" not in line]  # the test's own
+
+
+@ensureDeferred
+async def test_the_same_bytes_in_a_file_are_bytes_as_any(hub: Hub, publisher: Publisher) -> None:
+    wire, content = await connect(hub), b"\x16\x03\x01" * 1000
+    head, rest = demo(content).split(content)
+    wire.send_head("/legacy/", f"Content-Length: {len(head + content + rest)}")
+    for piece in (head, content, rest):
+        wire.send(piece)
+        await hub.get("/")  # so that the next piece comes by itself
+    assert await wire.answered() == 200
+    assert publisher.came[0][2] == content
 
 
 @ensureDeferred
