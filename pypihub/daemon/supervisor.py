@@ -64,7 +64,7 @@ def make_supervisor(
         )
         return started
 
-    workers = [Worker(number, spawn, manner.write, reactor, watchdog) for number in range(1, server.workers + 1)]
+    workers = [Worker(number, spawn, reactor, watchdog, manner.write) for number in range(1, server.workers + 1)]
     listeners = [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
     supervisor = Supervisor(server, file, workers, ports, listeners, reactor)
     if config.metrics.endpoint is not None:
