@@ -15,6 +15,7 @@ from pypihub.config import (
     GitHub,
     Log,
     MetadataConfig,
+    Metrics,
     Publish,
     Replace,
     Server,
@@ -52,6 +53,7 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[downloads]", Downloads),
         ("[publish]", Publish),
         ("[log]", Log),
+        ("[metrics]", Metrics),
     ],
 )
 def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:
