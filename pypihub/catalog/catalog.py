@@ -67,8 +67,8 @@ class Catalog:
         """The listing of the project's repository; `fresh` for one that GitHub was asked for within a second."""
         self.admit(credentials)
         repository = self._mapping.repository(credentials.owner, name)
-        snapshot = await self._asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
-        _check_owner(snapshot.name_with_owner, credentials.owner)
+        snapshot = await self.asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
+        check_owner(snapshot.name_with_owner, credentials.owner)
         return snapshot
 
     async def project(self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot) -> tuple[Project, bool]:
@@ -89,8 +89,8 @@ class Catalog:
     async def asset(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The file behind an asset's URL: id, name and owner must agree, and a draft's are not shown."""
         self.admit(credentials)
-        asset = await self._asked(credentials, self._find(credentials, check_node_id(asset_id), filename))
-        _check_owner(asset.name_with_owner, credentials.owner)
+        asset = await self.asked(credentials, self._find(credentials, check_node_id(asset_id), filename))
+        check_owner(asset.name_with_owner, credentials.owner)
         if asset.is_draft or asset.name != filename or not asset.size:
             raise NotFoundError("There is no such file. Read the project's page again for its current URL.")
         return asset
@@ -111,12 +111,12 @@ class Catalog:
         if known is not None:
             return known
         asset = await self.asset(credentials, asset_id, filename)
-        return await self._asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
+        return await self.asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
 
     async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> tuple[SignedURL, float]:
         """The temporary URL of the file's bytes, and up to when it may be used; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
-        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        source = await self.asked(credentials, self._github.source(credentials.token, asset))
         if source.token is not None:
             raise UpstreamError("This GitHub sends files itself, with no URL for them. Set downloads.mode to proxy.")
         return source.url, self._knowledge.lookups.until(credentials.token, asset.id)
@@ -126,7 +126,7 @@ class Catalog:
     ) -> Download:
         """The file's bytes as they come, or what `wanted` (Range, If-Range) says of them; checked like `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
-        source = await self._asked(credentials, self._github.source(credentials.token, asset))
+        source = await self.asked(credentials, self._github.source(credentials.token, asset))
         try:
             return await self._github.open(source, asset.size, wanted)
         except UpstreamError:
@@ -154,7 +154,8 @@ class Catalog:
                 raise
         return await self._knowledge.lookups.asset(credentials.token, successor)
 
-    async def _asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
+    async def asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
+        """What GitHub answers; where it refuses the token, that is remembered, and what the token saw forgotten."""
         try:
             return await question
         except TokenRefusedError:
@@ -163,7 +164,7 @@ class Catalog:
             raise
 
 
-def _check_owner(name_with_owner: str, owner: Owner) -> None:
+def check_owner(name_with_owner: str, owner: Owner) -> None:
     """A repository that moved to another owner still resolves on GitHub; here it is its new owner's."""
     if name_with_owner.partition("/")[0].lower() != owner:
         raise NotFoundError(f"This does not belong to {owner}.")

@@ -57,6 +57,10 @@ class Flights(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._flights)
 
+    def __contains__(self, key: K) -> bool:
+        """Whether a call for the key is under way."""
+        return key in self._flights
+
     def _board(self, key: K, flight: _Flight[V]) -> Deferred[V]:
         waiter: Deferred[V] = Deferred(lambda left: self._leave(key, flight, left))
         flight.waiters.append(waiter)

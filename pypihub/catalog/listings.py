@@ -68,6 +68,7 @@ class Listings:
         self._flights: Flights[SnapshotKey, Snapshot] = Flights()
         self._serials = count(1)
         self._missing: OrderedDict[SnapshotKey, tuple[float, str]] = OrderedDict()
+        self._outdated: set[SnapshotKey] = set()  # of what is asked for now: it changed meanwhile
 
     async def snapshot(self, token: Token, repository: Repository, *, fresh: bool = False) -> Snapshot:
         """The repository as this token sees it; `fresh` for one that GitHub was asked for within a second.
@@ -101,6 +102,14 @@ class Listings:
         who = self._hasher(token)
         for key in self._memory.find(lambda key: isinstance(key, SnapshotKey) and key.who == who):
             self._end(key)
+
+    def expire(self, token: Token, repository: Repository) -> None:
+        """The repository was changed with this token: whoever asks with it from now on is shown that."""
+        key = SnapshotKey(self._hasher(token), repository)
+        self._end(key)
+        self._missing.pop(key, None)
+        if key in self._flights:
+            self._outdated.add(key)
 
     def stop(self) -> None:
         """Ends what is under way; those who wait are told."""
@@ -138,7 +147,7 @@ class Listings:
 
     async def _fetch(self, key: SnapshotKey, token: Token) -> Snapshot:
         try:
-            listing = await self._ask(token, key.repository)
+            listing = await self._ask_until_current(key, token)
         except (TokenRefusedError, ForbiddenError):
             self._end(key)
             raise
@@ -148,6 +157,17 @@ class Listings:
             raise
         self._missing.pop(key, None)
         return self._keep(key, listing)
+
+    async def _ask_until_current(self, key: SnapshotKey, token: Token) -> Listing:
+        """GitHub's answer, asked for anew where the repository was changed from here meanwhile."""
+        try:
+            while True:
+                self._outdated.discard(key)
+                listing = await self._ask(token, key.repository)
+                if key not in self._outdated:
+                    return listing
+        finally:
+            self._outdated.discard(key)
 
     def _keep(self, key: SnapshotKey, listing: Listing) -> Snapshot:
         """The snapshot that is kept: the old one where nothing changed, and with it all that was made of it."""

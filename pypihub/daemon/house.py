@@ -33,6 +33,7 @@ from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.site import HubSite
+from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ def build_house(
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    publisher: Any = None
+    uploads = Uploads(catalog.admit, publisher, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, access), knowledge, listings, pages, pool)
+    return House(HubSite(app.app.resource(), front, uploads, access), knowledge, listings, pages, pool)
 
 
 def _knowledge(

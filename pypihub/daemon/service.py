@@ -16,7 +16,7 @@ from pypihub.daemon.logs import log_apart, log_together
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
-from pypihub.github.client import BACKOFF
+from pypihub.github.patience import BACKOFF
 
 
 def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:

@@ -94,7 +94,7 @@ def read_answer(reply: Reply, query: Query[T], now: float) -> T:
     envelope = _read_envelope(reply, now)
     if envelope.errors:
         raise _error(reply, envelope.errors, query, now)
-    with _readable():
+    with readable():
         return query.decode(envelope.data)
 
 
@@ -111,7 +111,7 @@ def read_lookup(reply: Reply, query: LookupQuery, now: float) -> tuple[ReleaseAs
             own[index] = query.missing() if error.type == "NOT_FOUND" else _forbidden(reply, error.message)
     if trouble:
         raise _error(reply, tuple(trouble), query, now)
-    with _readable():
+    with readable():
         found = query.decode(envelope.data)
     answers = tuple(node or own.get(index) for index, node in enumerate(found))
     if None in answers:
@@ -129,12 +129,12 @@ def _read_envelope(reply: Reply, now: float) -> _Envelope:
     refuse_bad_status(reply, now)
     if reply.status != 200:
         raise UpstreamError(f"GitHub answered the query with status {reply.status}. Check github.graphql_url.")
-    with _readable():
+    with readable():
         return _ENVELOPE.decode(reply.body)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
     """Turns every way of not being readable into the one error."""
     try:
         yield
@@ -190,10 +190,11 @@ def rate_limited(wait: float | None) -> RateLimitedError:
 
 def _forbidden(reply: Reply, message: str) -> ForbiddenError:
     sso = re.search(r"\burl=(https?://[\x21-\x7e]+)", reply.header("x-github-sso"))
-    return ForbiddenError(f"GitHub refuses this: {_shortened(message)}", sso[1] if sso else None)
+    return ForbiddenError(f"GitHub refuses this: {shortened(message)}", sso[1] if sso else None)
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """GitHub's words, as many of them as fit in a line."""
     return message.strip()[:_LONGEST_MESSAGE] or "no reason given"
 
 
@@ -208,10 +209,10 @@ def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object]
             return TooLargeError("GitHub finds this repository too large to list, even in small pages.")
         if error.extensions and error.extensions.get("code") == "undefinedField":
             field = str(error.extensions.get("fieldName"))
-            return UnknownFieldError(f"This GitHub's schema has no field {_shortened(field)}.", field)
+            return UnknownFieldError(f"This GitHub's schema has no field {shortened(field)}.", field)
     if all(error.type == "NOT_FOUND" and _at_root(error) for error in errors):
         return query.missing()
-    return UpstreamError(f"GitHub answered with an error: {_shortened(errors[0].message)}")
+    return UpstreamError(f"GitHub answered with an error: {shortened(errors[0].message)}")
 
 
 def _at_root(error: _GraphQLError) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from pypihub.errors import PyPIHubError, UpstreamError
 from pypihub.github.answers import (
@@ -26,8 +25,11 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
 from pypihub.github.listing import read_listing
 from pypihub.github.nodes import asset_number
+from pypihub.github.patience import BACKOFF, Patience
 from pypihub.github.points import Budget, Points
 from pypihub.github.queries import LookupQuery, Query
+from pypihub.github.releases import Releases
+from pypihub.github.rest import Rest
 from pypihub.github.storage import Storage
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
@@ -36,9 +38,6 @@ from pypihub.index.names import Repository
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Query[Any])
-
-BACKOFF = (0.25, 1.0)
-"""Seconds to wait before the second and the third try."""
 
 
 class Client:
@@ -59,7 +58,7 @@ class Client:
         self._reactor = reactor
         self._api_url = api_url
         self._graphql_url = graphql_url
-        self._backoff = backoff
+        self._patiently = Patience(backoff, transport.api, reactor)
         self._digest = True  # until the server says that its schema has none (GHES)
 
     async def listing(self, token: Token, repository: Repository) -> Listing:
@@ -83,6 +82,12 @@ class Client:
             return Source(_checked(asset.url))
         url = f"{self._api_url}/repos/{quote(asset.name_with_owner)}/releases/assets/{asset_number(asset.id)}"
         return await self._patiently(partial(self._resolve, token, url))
+
+    def releases(self, token: Token, name_with_owner: str) -> Releases:
+        """The releases of a repository, under the name that its listing tells, to be written to."""
+        now = self._reactor.seconds
+        rest = Rest(self._transport, self._points, self._api_url, token, name_with_owner, now)
+        return Releases(rest, self._api_url, self._patiently, self._reactor)
 
     async def read(self, source: Source, start: int, end: int, size: int) -> bytes:
         """A range of a file's bytes; see `Storage.read`."""
@@ -142,19 +147,6 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         admit = partial(self._points.check, token, Budget.GRAPHQL)
         return await self._transport.send("POST", self._graphql_url, token, headers, body, admit=admit)
-
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What `attempt` gives, tried again after a pause where GitHub had trouble."""
-        for pause in self._backoff:
-            try:
-                return await attempt()
-            except TooLargeError:
-                raise  # it would be so again
-            except UpstreamError:
-                if self._transport.api.is_open:
-                    raise  # nobody is to ask again now
-                await deferLater(self._reactor, pause)
-        return await attempt()
 
     def _own_origins(self) -> set[tuple[str | None, int | None]]:
         """GitHub's API and its web site beside it, there also by the other scheme's usual port."""

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
 from pypihub import __version__
 from pypihub.errors import UpstreamTimeoutError
@@ -29,7 +29,7 @@ T = TypeVar("T")
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
 SLOWEST = 128 * 1024
-"""Bytes a second that a download may take at least, on top of the timeout."""
+"""Bytes a second that a download or an upload may take at least, on top of the timeout."""
 
 _Exchange = Coroutine[Deferred[Any], Any, Reply]
 
@@ -50,8 +50,8 @@ def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPoo
 class Transport:
     """Sends requests to GitHub's API and its storage, and to them alone: no redirect is followed, no cookie is kept.
 
-    `timeout` is in seconds, of the `reactor`'s clock. `api` and `storage` are their breakers: the trouble of the one is
-    not the other's.
+    `timeout` is in seconds, of the `reactor`'s clock. `api`, `storage` and `uploads` are the breakers of GitHub's
+    hosts: the trouble of one is not the others'.
     """
 
     def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float) -> None:
@@ -63,6 +63,7 @@ class Transport:
         self._hasher = TokenHasher()
         self.api = Breaker("GitHub", reactor.seconds)
         self.storage = Breaker("GitHub's storage", reactor.seconds)
+        self.uploads = Breaker("GitHub's host for uploads", reactor.seconds)
 
     async def send(
         self,
@@ -86,6 +87,24 @@ class Transport:
             return self._exchange(method, url, authorized, body, _largest_of_api)
 
         return await self._bounded(exchange, self.api, self._hasher(token), admit)
+
+    async def upload(
+        self,
+        url: str,
+        token: Token,
+        headers: Mapping[str, str],
+        body: IBodyProducer,
+        size: int,
+        *,
+        admit: Callable[[], None],
+    ) -> Reply:
+        """The reply to a POST whose body, of `size` bytes, is sent as fast as it is taken. Otherwise like `send`."""
+        authorized = {"Authorization": f"bearer {token.reveal()}", **headers}
+
+        def exchange() -> _Exchange:
+            return self._exchange("POST", url, authorized, body, _largest_of_api)
+
+        return await self._bounded(exchange, self.uploads, self._hasher(token), admit, size / SLOWEST)
 
     async def fetch(self, source: Source, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
         """The reply of a file's source, with a body of up to `limit` bytes. No token goes to a signed URL.
@@ -145,14 +164,16 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | IBodyProducer | None,
         largest: Callable[[IResponse], int],
         sink: Sink | None = None,
     ) -> Reply:
         response = await self._request(method, url, headers, body)
         return Reply(response.code, response.headers, await read_body(response, largest(response), sink))
 
-    async def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> IResponse:
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | IBodyProducer | None
+    ) -> IResponse:
         all_headers = Headers({name: [value] for name, value in headers.items()})
         all_headers.setRawHeaders("User-Agent", [f"PyPIHub/{__version__}"])
         response: IResponse = await self._http.request(

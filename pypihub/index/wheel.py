@@ -6,29 +6,21 @@ fetches them sends them in. Nothing here knows where they come from.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import HeaderParser
 from hashlib import sha256
 
-from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
+from packaging.utils import canonicalize_name
 
 from pypihub.errors import PyPIHubError
+from pypihub.index.headers import LARGEST_METADATA, Identity, LongHeadersError, only, read_headers, requires_python
 from pypihub.index.names import FileNames
 from pypihub.index.ziptail import SMALLEST, BrokenZipError, Entry, entry_content, find_directory, find_entry
 
 _TAIL = 64 * 1024  # the directory of most wheels, METADATA often with it: tools write the .dist-info last
-_LARGEST = 8 * 2**20  # of METADATA; the largest on PyPI are below 1 MiB
 _HIGHEST_RATIO = 200  # of deflated text, once it is longer than the tail; prose has 3 to 10
-_LARGEST_HEADERS = 2**20
-_MOST_HEADER_LINES = 20_000
-_LONGEST_VALUE = 1000
 _INFO, _METADATA = b".dist-info", b"/METADATA"
-_BLANK_LINE = re.compile(rb"\n[\r\n]|\r\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +44,6 @@ class Metadata:
     requires_python: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Release:
-    """What a wheel belongs to: its file name, its .dist-info folder and its METADATA must agree on that."""
-
-    project: NormalizedName
-    version: Version
-
-
 def read_metadata(filename: str, size: int) -> Generator[Span, bytes, Metadata]:
     """Read METADATA of the wheel `filename` of `size` bytes: yields each span that is needed, is sent its bytes.
 
@@ -75,7 +59,7 @@ def read_metadata(filename: str, size: int) -> Generator[Span, bytes, Metadata]:
 
 
 def _read(filename: str, size: int) -> Generator[Span, bytes, Metadata]:
-    release = _release_of(filename)
+    release = _identity_of(filename)
     if size < SMALLEST:
         raise UnreadableWheelError("The wheel is too small to be one.")
     tail = yield from _fetch(Span(max(size - _TAIL, 0), size))
@@ -84,7 +68,7 @@ def _read(filename: str, size: int) -> Generator[Span, bytes, Metadata]:
     content = entry_content(entry, (yield from _bytes(entry.start, entry.end, tail, size)))
     headers = _headers(content)
     _check_headers(headers, release)
-    return Metadata(content, sha256(content).hexdigest(), _requires_python(headers))
+    return Metadata(content, sha256(content).hexdigest(), requires_python(headers))
 
 
 def _find(tail: bytes, size: int) -> Generator[Span, bytes, Entry]:
@@ -116,67 +100,34 @@ def _is_metadata(name: bytes) -> bool:
     return name.endswith(_INFO + _METADATA) and name.count(b"/") == 1
 
 
-def _release_of(filename: str) -> _Release:
-    """The release by the wheel's file name (PEP 427). Raises UnreadableWheelError where it is no wheel's."""
+def _identity_of(filename: str) -> Identity:
+    """Whose the wheel is by its file name (PEP 427). Raises UnreadableWheelError where it is no wheel's."""
     project = canonicalize_name(filename.partition("-")[0])
     version = FileNames(project).version(filename) if filename.endswith(".whl") else None
     if version is None:
         raise UnreadableWheelError("The file's name is no wheel's.")
-    return _Release(project, version)
+    return Identity(project, version)
 
 
-def _check_entry(entry: Entry, release: _Release) -> None:
+def _check_entry(entry: Entry, release: Identity) -> None:
     """Raises UnreadableWheelError for the .dist-info folder of another release, and for sizes beyond all reason."""
     folder = entry.name.removesuffix(_INFO + _METADATA).decode("ascii", "replace")
     name, _, version = folder.rpartition("-")
-    if not _is_of(release, name, version):
+    if not release.is_of(name, version):
         raise UnreadableWheelError("The wheel's .dist-info folder is another release's.")
-    if max(entry.size, entry.compressed) > _LARGEST or entry.size > _TAIL + _HIGHEST_RATIO * entry.compressed:
+    if max(entry.size, entry.compressed) > LARGEST_METADATA or entry.size > _TAIL + _HIGHEST_RATIO * entry.compressed:
         raise UnreadableWheelError("The wheel's METADATA is too large.")
 
 
 def _headers(content: bytes) -> Message:
-    """The headers of METADATA, read by the parser that installers use; bytes that are no UTF-8 are replaced.
-
-    That parser is slow and wants up to a hundred times the memory, so it gets no body and no more than there is
-    in real wheels. Raises UnreadableWheelError for more.
-    """
-    blank = _BLANK_LINE.search(content)
-    end = blank.start() if blank else len(content)
-    if end > _LARGEST_HEADERS or content.count(b"\n", 0, end) + content.count(b"\r", 0, end) > _MOST_HEADER_LINES:
-        raise UnreadableWheelError("The headers of the wheel's METADATA are too long.")
-    return HeaderParser().parsestr(content[:end].decode("utf-8", "replace"))
+    """The headers of METADATA. Raises UnreadableWheelError where they are longer than those of real wheels."""
+    try:
+        return read_headers(content)
+    except LongHeadersError:
+        raise UnreadableWheelError("The headers of the wheel's METADATA are too long.") from None
 
 
-def _check_headers(headers: Message, release: _Release) -> None:
+def _check_headers(headers: Message, release: Identity) -> None:
     """Raises UnreadableWheelError where Name and Version are missing, given twice, or another release's."""
-    if not _is_of(release, _only(headers, "Name"), _only(headers, "Version")):
+    if not release.is_of(only(headers, "Name"), only(headers, "Version")):
         raise UnreadableWheelError("The wheel's METADATA is another release's.")
-
-
-def _only(headers: Message, name: str) -> str:
-    """The value of a header that is there once; else an empty text, which is no value of any that is asked for."""
-    values = headers.get_all(name, [])
-    return str(values[0]).strip() if len(values) == 1 else ""
-
-
-def _is_of(release: _Release, name: str, version: str) -> bool:
-    """Tells whether a name and a version, however they are spelled, are the release's (PEP 503, PEP 440)."""
-    if len(version) > _LONGEST_VALUE or canonicalize_name(name) != release.project:
-        return False
-    try:
-        return Version(version) == release.version
-    except ValueError:  # InvalidVersion is one
-        return False
-
-
-def _requires_python(headers: Message) -> str | None:
-    """The value of Requires-Python in one line, or None where it is not there or is no specifier (PEP 345)."""
-    value = " ".join(_only(headers, "Requires-Python").split())
-    if not value or len(value) > _LONGEST_VALUE or not (value.isascii() and value.isprintable()):
-        return None
-    try:
-        SpecifierSet(value)
-    except ValueError:  # InvalidSpecifier is one
-        return None
-    return value

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
 
-from pypihub.errors import PyPIHubError
+from pypihub.index.members import MOST_MEMBERS, BrokenArchiveError
 
 
-class BrokenZipError(PyPIHubError):
-    """The archive cannot be read, or not in one way only; the text says why."""
+class BrokenZipError(BrokenArchiveError):
+    """The zip archive cannot be read, or not in one way only; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Entry(NamedTuple):
     size: int
     start: int
     end: int
+
+    @property
+    def text(self) -> str:
+        """The name as zipfile decodes it (4.4.17, D)."""
+        return self.name.decode("utf-8" if self.flags & _UTF8 else "cp437")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +76,15 @@ _END_RECORDS = _END64.fields.size + _LOCATOR64.fields.size  # what may stand in 
 SMALLEST = _END.fields.size
 """The size of an archive without entries."""
 _LARGEST_DIRECTORY = 16 * 2**20
-_MOST_ENTRIES = 100_000
 _MOST_EXTRA_FIELDS = 4  # of one entry; writers have up to three, and an entry has room for 16,000 empty ones
 _NEWEST_VERSION = 63  # of the format, as zipfile reads it (4.4.3)
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFF_FFFF  # "see zip64" (4.4.1.4)
 _ZIP64_FIELD, _UNICODE_PATH_FIELD = 0x0001, 0x7075  # 4.5.3, 4.6.9
 _UNREADABLE = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13  # encrypted, a patch, strongly encrypted, masked (4.4.4)
 _STREAMED, _UTF8 = 1 << 3, 1 << 11
-_STORED, _DEFLATED = 0, 8
+
+STORED, DEFLATED = 0, 8
+"""The compression methods that installers know (4.4.5)."""
 
 
 def find_directory(tail: bytes, size: int) -> Directory:
@@ -100,7 +106,7 @@ def find_directory(tail: bytes, size: int) -> Directory:
     disk, first_disk, here, entries, length, start = told
     if disk or first_disk or here != entries:
         raise BrokenZipError("The archive is a part of several.")
-    if entries > _MOST_ENTRIES or length > _LARGEST_DIRECTORY:
+    if entries > MOST_MEMBERS or length > _LARGEST_DIRECTORY:
         raise BrokenZipError("The central directory is too large.")
     end = size - len(tail) + position
     if start + length != end:
@@ -132,7 +138,7 @@ def find_entry(records: bytes, directory: Directory, is_wanted: Callable[[bytes]
     """
     starts: list[int] = []
     found: list[Entry] = []
-    for entry in _entries(records, directory):
+    for entry in read_entries(records, directory):
         starts.append(entry.start)
         if is_wanted(entry.name):
             found.append(entry)
@@ -148,7 +154,7 @@ def find_entry(records: bytes, directory: Directory, is_wanted: Callable[[bytes]
     return entry._replace(end=min(following, shortest + _FULL_16))
 
 
-def _entries(records: bytes, directory: Directory) -> Iterator[Entry]:
+def read_entries(records: bytes, directory: Directory) -> Iterator[Entry]:
     """Every entry of the central directory `records`; each ends by the start of the directory."""
     position = 0
     for _ in range(directory.entries):
@@ -209,24 +215,44 @@ def _replaced(told: tuple[int, ...], field: bytes) -> tuple[int, ...]:
     return tuple(values)
 
 
+def header_length(data: bytes) -> int:
+    """How long the local header is that `data` begins with, up to its entry's data (4.3.7).
+
+    Raises BrokenZipError where there is none.
+    """
+    *_fields, name_length, extra_length = _LOCAL.read(data, 0)
+    return _LOCAL.fields.size + name_length + extra_length
+
+
+def check_local(entry: Entry, header: bytes) -> bool:
+    """Whether a data descriptor follows the entry's data, by its whole local header (4.3.7, 4.3.9).
+
+    Raises BrokenZipError where the header contradicts the central directory, or the data cannot be read.
+    """
+    _needed, flags, method, _time, _date, *told, name_length, _extra = _LOCAL.read(header, 0)
+    extra_start = _LOCAL.fields.size + name_length
+    is_named_alike = entry.name.isascii() or not (flags ^ entry.flags) & _UTF8
+    if (header[_LOCAL.fields.size : extra_start], method) != (entry.name, entry.method) or not is_named_alike:
+        raise BrokenZipError("The local file header is another entry's.")
+    if (flags | entry.flags) & _UNREADABLE:
+        raise BrokenZipError("The entry is encrypted.")
+    size, compressed = _with_zip64(header[extra_start:], (told[2], told[1]))
+    is_streamed = bool(flags & _STREAMED)
+    if not is_streamed and (told[0], compressed, size) != (entry.crc, entry.compressed, entry.size):
+        raise BrokenZipError("The local file header contradicts the central directory.")
+    return is_streamed
+
+
 def entry_content(entry: Entry, data: bytes) -> bytes:
     """The inflated content of an entry, by the bytes `data` from its start to its end (4.3.7, 4.3.8).
 
     Uses memory for `entry.size` bytes, so the caller bounds that. Raises BrokenZipError where the local header
     contradicts the central directory, the data cannot be read, or their size or CRC-32 is wrong.
     """
-    _needed, flags, method, _time, _date, *told, name_length, extra_length = _LOCAL.read(data, 0)
-    extra_start = _LOCAL.fields.size + name_length
-    begin = extra_start + extra_length
-    if (data[_LOCAL.fields.size : extra_start], method) != (entry.name, entry.method):
-        raise BrokenZipError("The local file header is another entry's.")
-    if (flags | entry.flags) & _UNREADABLE:
-        raise BrokenZipError("The entry is encrypted.")
+    begin = header_length(data)
     if begin + entry.compressed > len(data):
         raise BrokenZipError("The entry overlaps another one.")
-    size, compressed = _with_zip64(data[extra_start:begin], (told[2], told[1]))
-    if not flags & _STREAMED and (told[0], compressed, size) != (entry.crc, entry.compressed, entry.size):
-        raise BrokenZipError("The local file header contradicts the central directory.")
+    check_local(entry, data[:begin])
     content = _inflated(entry, memoryview(data)[begin : begin + entry.compressed])
     if len(content) != entry.size or zlib.crc32(content) != entry.crc:
         raise BrokenZipError("The entry's size or checksum is wrong.")
@@ -235,9 +261,9 @@ def entry_content(entry: Entry, data: bytes) -> bytes:
 
 def _inflated(entry: Entry, data: memoryview) -> bytes:
     """The entry's data stored (4.4.5: 0) or deflated (8), never more than one byte over its size."""
-    if entry.method == _STORED:
+    if entry.method == STORED:
         return bytes(data)
-    if entry.method != _DEFLATED:
+    if entry.method != DEFLATED:
         raise BrokenZipError(f"The entry's compression method {entry.method} is not known.")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

@@ -13,11 +13,13 @@ from twisted.web.server import Request
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
+from pypihub.errors import UploadRefusedError
 from pypihub.github.credentials import Credentials
 from pypihub.index.names import normalize_project
 from pypihub.index.negotiate import Format, accepts_gzip, choose_format
 from pypihub.index.simple import root_page
 from pypihub.web.auth import read_credentials
+from pypihub.web.bodies import StreamedRequest
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.ready import Encoding
@@ -32,8 +34,11 @@ from pypihub.web.responses import (
     send_text,
 )
 from pypihub.web.streams import send_download
+from pypihub.web.uploads import Intake
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
+_ABOUT_UPLOADS = "Packages are published here: POST a wheel or an sdist with twine, uv, poetry, pdm, hatch or flit."
+_PUBLISHED = {"NEW": "The file is published.", "SAME": "The same file is there already."}
 _SENDABLE = re.compile(rb"[\x20-\x7e]{1,200}")
 METADATA = ".metadata"
 """What a wheel's URL ends with where its METADATA is meant (PEP 658)."""
@@ -73,8 +78,28 @@ class App:
         names: tuple[NormalizedName, ...] = ()
         return send_page(request, root_page(names, _format(request)))
 
+    @app.route("/legacy/", methods=["GET"])
+    @app.route("/<owner>/legacy/", methods=["GET"])
+    def about_uploads(self, request: Request, owner: str | None = None) -> bytes:
+        """What the URL is for."""
+        return send_text(request, _ABOUT_UPLOADS)
+
+    @app.route("/legacy/", methods=["POST"])
+    @app.route("/<owner>/legacy/", methods=["POST"])
+    @app.route("/simple/", methods=["POST"])  # where some point their tools
+    @app.route("/<owner>/simple/", methods=["POST"])
+    async def upload(self, request: StreamedRequest, owner: str | None = None) -> bytes:
+        """A file to publish. Whoever sends it was asked for credentials before its bytes were taken in."""
+        if not isinstance(request.body, Intake):
+            self._catalog.admit(_credentials(request, owner))
+            raise UploadRefusedError("The request has no body: an upload is a form with a file.")
+        published = await request.body.publish()
+        return send_text(request, _PUBLISHED[published.name])
+
     @app.route("/simple/<project>/", methods=["GET"])
     @app.route("/<owner>/simple/<project>/", methods=["GET"])
+    @app.route("/legacy/+simple/<project>/", methods=["GET"])  # where hatch looks for what is published already
+    @app.route("/<owner>/legacy/+simple/<project>/", methods=["GET"])
     async def project(self, request: Request, project: str, owner: str | None = None) -> bytes:
         """The files of a project."""
         credentials = _credentials(request, owner)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,6 +18,10 @@ _log = Logger("pypihub")
 
 PATIENCE = 30.0
 """Seconds that answers under way are waited for."""
+
+# A TLS record with a handshake begins with it, and no request does. (`uv publish` tries TLS on a plain port first, and
+# waits ten seconds for an answer.)
+_TLS = b"\x16"
 
 
 class Connections:
@@ -105,7 +110,11 @@ class Connection:
         """Twisted's; the channel has its own from `makeConnection`."""
 
     def dataReceived(self, data: bytes) -> None:
-        """Twisted's: bytes of the client."""
+        """Twisted's: the client's first bytes. What follows goes to the channel directly."""
+        if data.startswith(_TLS):
+            self._close()
+            return
+        self.dataReceived = self._channel.dataReceived  # type: ignore[method-assign]
         self._channel.dataReceived(data)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -121,3 +130,12 @@ class Connection:
     def _close(self) -> None:
         self._transport.unregisterProducer()  # as the channel does: TLS would wait for it
         self._transport.loseConnection()
+
+
+def break_off(channel: Any) -> None:
+    """Ends a connection in the middle; of HTTP/2, whose channel is a stream, this stream alone."""
+    if hasattr(channel, "abortConnection"):
+        channel.abortConnection()
+        channel.connectionLost(Failure(ConnectionAborted()))  # it would tell the request nothing
+    else:
+        channel.transport.abortConnection()

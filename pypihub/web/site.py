@@ -10,9 +10,11 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from pypihub.web.access import AccessLog
+from pypihub.web.bodies import Body, StreamedRequest
 from pypihub.web.connections import Connections
 from pypihub.web.front import Front
 from pypihub.web.responses import NOTHING_HERE, send_error
+from pypihub.web.uploads import Uploads
 
 
 class Entrance(Resource):
@@ -41,14 +43,23 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-class HubRequest(Request):
-    """A request that the front may answer before the routes are asked."""
+class HubRequest(StreamedRequest):
+    """A request that the front may answer before the routes are asked, and whose body may be an upload."""
 
-    def process(self) -> None:
-        """Called by Twisted when the request is there."""
-        site = self.channel.site  # type: ignore[attr-defined]  # Twisted sets it
-        if not (isinstance(site, HubSite) and site.front.answer(self)):
-            super().process()
+    def begin_body(self) -> Body:
+        """An upload where it is one."""
+        site = self._site()
+        upload = site.uploads.begin(self.uri, self.requestHeaders) if self.method == b"POST" else None
+        return upload or super().begin_body()
+
+    def answer(self) -> None:
+        """The front's answer, or that of the routes."""
+        if not self._site().front.answer(self):
+            super().answer()
+
+    def _site(self) -> HubSite:
+        site: HubSite = self.channel.site  # type: ignore[attr-defined]  # Twisted sets it
+        return site
 
 
 class HubSite(Site):
@@ -56,10 +67,11 @@ class HubSite(Site):
 
     noisy = False
 
-    def __init__(self, routes: IResource, front: Front, access: AccessLog | None) -> None:
+    def __init__(self, routes: IResource, front: Front, uploads: Uploads, access: AccessLog | None) -> None:
         super().__init__(Entrance(routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
         self.displayTracebacks = False
         self.front = front
+        self.uploads = uploads
         self._access = access
         self.connections = Connections(self.reactor)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IConsumer, IProducer
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
 
 from pypihub.errors import UpstreamError
 from pypihub.github.downloads import Download
+from pypihub.web.connections import break_off
 
 _log = Logger("pypihub")
 
@@ -65,9 +64,6 @@ def _break_off(request: Request) -> Deferred[Any]:
     channel: Any = request.channel
     if channel is None:
         over.callback(b"")
-    elif hasattr(channel, "abortConnection"):  # HTTP/2: its stream alone, which then tells the request nothing
-        channel.abortConnection()
-        channel.connectionLost(Failure(ConnectionAborted()))
     else:
-        channel.transport.abortConnection()
+        break_off(channel)
     return over

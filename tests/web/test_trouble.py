@@ -241,11 +241,18 @@ async def test_one_that_is_too_large_in_any_size_is_trouble(hub: Hub) -> None:
     assert (await hub.get(PAGE)).code == 502
 
 
-@pytest.mark.parametrize("path", [PAGE, "/simple/", "/", "/asset/RA_kwDOMcJSyM4K9qiP/demo-1.0.tar.gz"])
+@pytest.mark.parametrize("path", [PAGE, "/", "/asset/RA_kwDOMcJSyM4K9qiP/demo-1.0.tar.gz"])
 @ensureDeferred
 async def test_another_method_is_405_with_what_is_allowed(hub: Hub, path: str) -> None:
     answer = await hub.request("DELETE", path)
     assert (answer.code, answer.header("Allow")) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/simple/", "/legacy/", "/octo/simple/", "/octo/legacy/"])
+@ensureDeferred
+async def test_where_one_may_publish_post_is_allowed_too(hub: Hub, path: str) -> None:
+    answer = await hub.request("DELETE", path)
+    assert (answer.code, answer.header("Allow")) == (405, "GET, HEAD, POST")
 
 
 @pytest.mark.parametrize(
