@@ -17,6 +17,7 @@ from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
+from pypihub.catalog.publishing import Publishing
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -26,6 +27,7 @@ from pypihub.config import Config
 from pypihub.github.client import Client
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
+from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
 from pypihub.web.access import AccessLog
@@ -44,6 +46,7 @@ class House:
     knowledge: Knowledge
     listings: Listings
     pages: Pages
+    publishing: Publishing
     pool: HTTPConnectionPool
 
     async def open(self) -> None:
@@ -51,8 +54,9 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for the answers under way, ends the background and the connections to GitHub, closes the store."""
+        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
         await self.site.end()
+        await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
         self.pages.stop()
         await self.knowledge.close()
@@ -77,7 +81,8 @@ def build_house(
     )
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
-    knowledge = _knowledge(config, client, hasher, memory, reactor)
+    store = Store(_store_file(config.cache.directory), reactor)
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
     listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     owners = [Owner(owner.lower()) for owner in github.owners]
@@ -86,16 +91,18 @@ def build_house(
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
-    publisher: Any = None
-    uploads = Uploads(catalog.admit, publisher, max_size=config.publish.max_size)
+    publishing = Publishing(
+        catalog, client, mapping, listings, store, config.publish, check_archive, reactor, pauses=backoff
+    )
+    uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    return House(HubSite(app.app.resource(), front, uploads, access), knowledge, listings, pages, pool)
+    site = HubSite(app.app.resource(), front, uploads, access)
+    return House(site, knowledge, listings, pages, publishing, pool)
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], reactor: Any
+    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
 ) -> Knowledge:
-    store = Store(_store_file(config.cache.directory), reactor)
     lookups = Lookups(client.assets, hasher, reactor)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)

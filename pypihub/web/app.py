@@ -38,7 +38,6 @@ from pypihub.web.uploads import Intake
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
 _ABOUT_UPLOADS = "Packages are published here: POST a wheel or an sdist with twine, uv, poetry, pdm, hatch or flit."
-_PUBLISHED = {"NEW": "The file is published.", "SAME": "The same file is there already."}
 _SENDABLE = re.compile(rb"[\x20-\x7e]{1,200}")
 METADATA = ".metadata"
 """What a wheel's URL ends with where its METADATA is meant (PEP 658)."""
@@ -94,7 +93,7 @@ class App:
             self._catalog.admit(_credentials(request, owner))
             raise UploadRefusedError("The request has no body: an upload is a form with a file.")
         published = await request.body.publish()
-        return send_text(request, _PUBLISHED[published.name])
+        return send_text(request, published.value)
 
     @app.route("/simple/<project>/", methods=["GET"])
     @app.route("/<owner>/simple/<project>/", methods=["GET"])

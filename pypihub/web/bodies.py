@@ -44,7 +44,7 @@ class Unwanted:
         """Forgets the bytes. Raises UploadTooLargeError where there are many."""
         self._came += len(data)
         if self._came > MOST_UNWANTED:
-            raise UploadTooLargeError("Nothing is uploaded to this URL. Packages are published at /legacy/.")
+            raise UploadTooLargeError("So much is not taken here. Packages are published by POST to /legacy/.")
 
     def close(self) -> None:
         """There is nothing to close."""

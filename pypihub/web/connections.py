@@ -19,8 +19,8 @@ _log = Logger("pypihub")
 PATIENCE = 30.0
 """Seconds that answers under way are waited for."""
 
-# A TLS record with a handshake begins with it, and no request does. (`uv publish` tries TLS on a plain port first, and
-# waits ten seconds for an answer.)
+# A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
+# times, and waits ten seconds for each answer.)
 _TLS = b"\x16"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
@@ -13,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
+from pypihub.catalog.delivery import Published
 from pypihub.errors import BusyError
 from pypihub.github.credentials import Credentials
 from pypihub.index.uploads import Received
@@ -30,8 +30,8 @@ _URL = re.compile(rb"/(?:(?P<owner>[^/]+)/)?(?:legacy|simple)/?")
 class Publisher(Protocol):
     """Where an upload goes once it is there."""
 
-    def publish(self, credentials: Credentials, received: Received) -> Awaitable[Enum]:
-        """Publishes it, and tells whether it was new. The file is the publisher's from now on, who closes it."""
+    def publish(self, credentials: Credentials, received: Received) -> Awaitable[Published]:
+        """Publishes it; `received.file` is the publisher's from now on, and closed in the end, whatever happens."""
 
 
 class Uploads:
@@ -85,7 +85,7 @@ class Intake:
         with _on_disk():
             self._reader.feed(data)
 
-    async def publish(self) -> Enum:
+    async def publish(self) -> Published:
         """Publishes what came. Raises what `FormReader.received` and `Publisher.publish` do."""
         with _on_disk():
             received = self._reader.received()

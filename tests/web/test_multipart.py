@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -236,5 +237,8 @@ def test_a_large_file_goes_to_the_disk_in_pieces() -> None:
         for _ in range(100):
             reader.feed(b"x" * 65536)
         assert spool.tell() > 6_000_000
+        reader.feed(b"y")
         reader.feed(b"\r\n--b0undary--\r\n")
-        assert content_of(reader.received()) == b"x" * 6_553_600
+        received = reader.received()
+        assert received.size == os.stat(spool.fileno()).st_size == 6_553_601  # also for who reads it past its buffer
+        assert content_of(received) == b"x" * 6_553_600 + b"y"

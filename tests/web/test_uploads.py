@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from support.wire import connect
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThread
 
+from pypihub.catalog.delivery import Published
 from pypihub.errors import UploadRefusedError
 from pypihub.github.credentials import Credentials
 from pypihub.index.uploads import Received
@@ -30,11 +30,6 @@ from pypihub.web.uploads import MOST_AT_ONCE
 
 NAME = "demo-1.0.tar.gz"
 CONTENT = bytes(range(256)) * 1000
-
-
-class Published(Enum):
-    NEW = 1
-    SAME = 2
 
 
 @dataclass
@@ -129,7 +124,7 @@ async def test_an_upload_is_taken_in_at_each_of_its_urls(
     assert received.fields["sha256_digest"] == (received.sha256,)
     assert (received.filename, received.size, content) == (NAME, len(CONTENT), CONTENT)
     answer = await post(hub, path, demo(), user="octo")
-    assert (answer.status_code, answer.text) == (200, "The same file is there already.\n")
+    assert (answer.status_code, answer.text) == (200, "The same file is here already.\n")
 
 
 @ensureDeferred
@@ -212,8 +207,8 @@ async def test_a_client_that_waits_is_told_to_go_on(hub: Hub, publisher: Publish
         ("/legacy/", {"user": None}, 401, "Credentials are needed."),
         ("/legacy/", {"content_type": "application/json"}, 400, "must be multipart/form-data"),
         ("/legacy/", {}, 413, "this server takes up to 1 MiB"),
-        ("/simple/demo/", {}, 413, "Packages are published at /legacy/."),
-        ("/", {}, 413, "Packages are published at /legacy/."),
+        ("/simple/demo/", {}, 413, "Packages are published by POST to /legacy/."),
+        ("/", {}, 413, "Packages are published by POST to /legacy/."),
     ],
 )
 @ensureDeferred
@@ -328,6 +323,17 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
     wire.hang_up()
     await wire.until(lambda: spools() == 0)
     assert not publisher.came
+
+
+@ensureDeferred
+async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
+    house_of(hub).site.timeOut = 0.1
+    wire = await connect(hub)
+    wire.send_head("/legacy/", "Content-Length: 1000")
+    wire.send(demo()[:100])
+    await wire.until(lambda: spools() == 1)
+    await wire.until(lambda: wire.is_closed)
+    await wire.until(lambda: spools() == 0)
 
 
 @ensureDeferred
@@ -447,6 +453,18 @@ async def test_tls_on_a_plain_port_is_closed_at_once(hub: Hub, log_lines: list[s
     await wire.until(lambda: wire.is_closed)
     assert wire.received == b""
     assert not [line for line in log_lines if "OneShotFactory" not in line]  # the test's own
+
+
+@ensureDeferred
+async def test_the_same_bytes_in_a_file_are_bytes_as_any(hub: Hub, publisher: Publisher) -> None:
+    wire, content = await connect(hub), b"\x16\x03\x01" * 1000
+    head, rest = demo(content).split(content)
+    wire.send_head("/legacy/", f"Content-Length: {len(head + content + rest)}")
+    for piece in (head, content, rest):
+        wire.send(piece)
+        await hub.get("/")  # so that the next piece comes by itself
+    assert await wire.answered() == 200
+    assert publisher.came[0][2] == content
 
 
 @ensureDeferred
