@@ -48,6 +48,14 @@ def test_without_a_file_pypihub_serves_github_com_on_its_port() -> None:
     assert config.metadata.hash_up_to == 32 * 1024 * 1024
 
 
+def test_trusted_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
+    config = _load(tmp_path, '[server]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix"]')
+    assert config.server.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix")
+    for wrong in ("10.0.0.1/8", "proxy.example.com", "", "10.0.0.0/33"):
+        mistake = _mistake(tmp_path, f'[server]\ntrusted_proxies = ["::1", "{wrong}"]')
+        assert mistake.startswith('server.trusted_proxies[1]: should be an address, a network such as "10.0.0.0/8"')
+
+
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == load_config(None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
         for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
             _check_endpoint(text)
+    for number, proxy in enumerate(server.trusted_proxies):
+        _check_proxy(f"server.trusted_proxies[{number}]", proxy)
     if server.tls is None:
         return server
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
@@ -40,6 +43,14 @@ def _check_endpoint(text: str) -> None:
         folder = re.sub(r"\\(.)", r"\1", match[1])
         if not any(Path(folder).rglob("*.pem")):
             raise ConfigError(f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"')
+
+
+def _check_proxy(key: str, proxy: str) -> None:
+    try:
+        if proxy != "unix":
+            ip_network(proxy)
+    except ValueError as error:
+        raise ConfigError(f'{key}: should be an address, a network such as "10.0.0.0/8", or "unix": {error}') from None
 
 
 def placed(cache: Cache, folder: Path) -> Cache:

@@ -22,13 +22,17 @@ class TLS(Table, frozen=True, kw_only=True):
 
 
 class Server(Table, frozen=True, kw_only=True):
-    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls."""
+    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls.
+
+    `trusted_proxies` are addresses, networks, or "unix"; they are believed where they tell a client's address.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
     port: Annotated[int, Meta(ge=1, le=65535)] = 3141
     endpoint: str | tuple[str, ...] | None = None
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Replace(Table, frozen=True, kw_only=True):

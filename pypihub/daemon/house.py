@@ -31,6 +31,7 @@ from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
 from pypihub.web.access import AccessLog
+from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
@@ -95,8 +96,9 @@ def build_house(
         catalog, client, mapping, listings, store, config.publish, check_archive, reactor, pauses=backoff
     )
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
-    access = AccessLog(log_access, reactor) if config.log.access else None
-    site = HubSite(app.app.resource(), front, uploads, access)
+    client_address = ClientAddress(config.server.trusted_proxies)
+    access = AccessLog(log_access, reactor, client_address) if config.log.access else None
+    site = HubSite(app.app.resource(), front, uploads, access, client_address)
     return House(site, knowledge, listings, pages, publishing, pool)
 
 

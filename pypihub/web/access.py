@@ -23,8 +23,11 @@ _TOKEN = re.compile(rb"(gh[pousr]_|github_pat_)[A-Za-z0-9_]+")
 class AccessLog:
     """Gathers lines and gives them to `write`, as texts without an end."""
 
-    def __init__(self, write: Callable[[list[str]], object], reactor: IReactorTime) -> None:
+    def __init__(
+        self, write: Callable[[list[str]], object], reactor: IReactorTime, client_address: Callable[[Request], str]
+    ) -> None:
         self._write = write
+        self._client_address = client_address
         self._reactor = reactor
         self._word = lru_cache(maxsize=_MOST_WORDS)(printable)  # the same few paths and clients come again and again
         self._lines: list[str] = []
@@ -32,8 +35,7 @@ class AccessLog:
 
     def note(self, request: Request) -> None:
         """A request that was answered: no query, no header but the client's name."""
-        address = request.client
-        host = getattr(address, "host", None) or "-"
+        host = self._client_address(request)
         path = request.path if request.path.startswith(b"/") else b"-"
         agent = request.requestHeaders.getRawHeaders(b"user-agent", (b"-",))[0]
         word = self._word

@@ -10,6 +10,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from pypihub.web.access import AccessLog
+from pypihub.web.addresses import ClientAddress
 from pypihub.web.bodies import Body, StreamedRequest
 from pypihub.web.connections import Connections
 from pypihub.web.front import Front
@@ -67,11 +68,19 @@ class HubSite(Site):
 
     noisy = False
 
-    def __init__(self, routes: IResource, front: Front, uploads: Uploads, access: AccessLog | None) -> None:
+    def __init__(
+        self,
+        routes: IResource,
+        front: Front,
+        uploads: Uploads,
+        access: AccessLog | None,
+        client_address: ClientAddress | None = None,
+    ) -> None:
         super().__init__(Entrance(routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
         self.displayTracebacks = False
         self.front = front
         self.uploads = uploads
+        self.client_address = client_address or ClientAddress()
         self._access = access
         self.connections = Connections(self.reactor)
 
