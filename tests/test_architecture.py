@@ -27,6 +27,7 @@ _FLOORS = (
     ("index",),
     ("config",),
     ("certificates",),
+    ("tally",),
     ("errors",),
     ("",),
 )

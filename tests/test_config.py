@@ -137,7 +137,10 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
             "[[github.replace]]\npatt='a'\nrepl='b'\n[[github.replace]]\npattern='a'",
             "github.replace[1].pattern: unknown key; did you mean github.replace[1].patt?",
         ),
-        ("github.zzz = 1", "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, replace"),
+        (
+            "github.zzz = 1",
+            "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, ca_file, replace",
+        ),
         ("cache.dir = 'x'", "cache.dir: unknown key; known here: directory, ttl, stale, memory"),
         ("downloads.mode = 'x'", 'downloads.mode: should be "redirect" or "proxy", not \'x\''),
         ("downloads.mode = 1", "downloads.mode: expected a text, got a whole number"),

@@ -28,6 +28,7 @@ from pypihub.github.credentials import Token
 from pypihub.github.tokens import TokenHasher
 from pypihub.index.model import Listing
 from pypihub.index.names import Repository
+from pypihub.tally import Tally, for_nobody
 
 _log = Logger("pypihub")
 
@@ -38,6 +39,7 @@ PATIENCE = 5.0
 PAUSE = 5.0
 """Seconds between two tries in the background for the same listing."""
 MOST_MISSING = 10_000
+_LISTING = "listing"
 _RENEWED = 2 / 3  # of its life, after which a listing is renewed ahead
 _TROUBLE = (UpstreamError, RateLimitedError, BusyError, WaitedTooLongError)
 
@@ -46,7 +48,7 @@ class Listings:
     """Snapshots of repositories by token. `ask` puts the question to GitHub.
 
     A snapshot is shown for `ttl` seconds; where GitHub has trouble, for `stale` seconds more. They live in `memory`,
-    which others may share.
+    which others may share. The `tally` is told how each was had.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Listings:
         *,
         ttl: float,
         stale: float,
+        tally: Tally | None = None,
     ) -> None:
         self._ask = ask
         self._hasher = hasher
@@ -65,6 +68,7 @@ class Listings:
         self._reactor = reactor
         self._ttl = ttl
         self._stale = stale
+        self._tally = tally or Tally()
         self._flights: Flights[SnapshotKey, Snapshot] = Flights()
         self._serials = count(1)
         self._missing: OrderedDict[SnapshotKey, tuple[float, str]] = OrderedDict()
@@ -79,16 +83,16 @@ class Listings:
         held = self._held(key)
         if held is None:
             self._refuse_missing(key, now if not fresh else now + self._ttl - FRESHEST)
-            return await self._fly(key, token)
+            return await self._miss(key, token)
         if held.until > now and not (fresh and now - held.seen >= FRESHEST):
-            if now >= held.renew_at:
-                self._renew(key, token, held)
+            self._renew_ahead(key, token, held)
+            self._tally.looked(_LISTING, "hit")
             return held
         if now - held.seen > self._ttl + self._stale:
-            return await self._fly(key, token)
+            return await self._miss(key, token)
         if held.is_troubled:
-            if now >= held.renew_at:
-                self._renew(key, token, held)
+            self._renew_ahead(key, token, held)
+            self._tally.looked(_LISTING, "stale")
             return held
         return await self._wait_for_better(key, token, held)
 
@@ -126,19 +130,32 @@ class Listings:
     def _fly(self, key: SnapshotKey, token: Token) -> Deferred[Snapshot]:
         return self._flights.join(key, lambda: self._fetch(key, token))
 
+    def _miss(self, key: SnapshotKey, token: Token) -> Deferred[Snapshot]:
+        self._tally.looked(_LISTING, "miss")
+        return self._fly(key, token)
+
     async def _wait_for_better(self, key: SnapshotKey, token: Token, held: Snapshot) -> Snapshot:
         """A new snapshot, or the one that there is where GitHub has trouble or takes long."""
         self._renew(key, token, held)  # it goes on where this caller waits no longer
         waiter = self._fly(key, token)
         waiter.addTimeout(PATIENCE, self._reactor)
         try:
-            return await waiter
+            better = await waiter
         except _TROUBLE as error:
             if not held.is_troubled:
                 held.is_troubled = True
                 why = error.message if isinstance(error, PyPIHubError) else "it takes long to answer."
                 _log.warn("A stale listing of {name} is shown: {why}", name=held.name_with_owner, why=why)
+            self._tally.looked(_LISTING, "stale")
             return held
+        self._tally.looked(_LISTING, "miss")
+        return better
+
+    def _renew_ahead(self, key: SnapshotKey, token: Token, held: Snapshot) -> None:
+        """Asks when it is time to, with nobody waiting."""
+        if self._reactor.seconds() >= held.renew_at:
+            self._tally.looked(_LISTING, "refresh")
+            for_nobody(lambda: self._renew(key, token, held))
 
     def _renew(self, key: SnapshotKey, token: Token, held: Snapshot) -> None:
         """Asks in the background, not again before a pause is over."""
@@ -199,6 +216,7 @@ class Listings:
         """Raises NotFoundError for a repository that GitHub did not show this token a moment ago."""
         until, message = self._missing.get(key, (0.0, ""))
         if until > now:
+            self._tally.looked(_LISTING, "hit")
             raise NotFoundError(message)
 
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pypihub.certificates import read_certificates
+from pypihub.certificates import read_authorities, read_certificates
+from pypihub.config.endpoints import check_endpoint
 from pypihub.config.tables import TLS, Cache, GitHub, Publish, Server
 from pypihub.errors import ConfigError
 
@@ -24,7 +25,7 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
         if not server.endpoint:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
         for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
-            _check_endpoint(text)
+            check_endpoint(text)
     for number, proxy in enumerate(server.trusted_proxies):
         _check_proxy(f"server.trusted_proxies[{number}]", proxy)
     if server.tls is None:
@@ -32,17 +33,6 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
     read_certificates(tls.crt, tls.key)  # so that a mistake shows at the start and not at the first connection
     return msgspec.structs.replace(server, tls=tls)
-
-
-_TLS_ENDPOINT = re.compile(r"(?:haproxy:)?tls:(?:path=)?((?:\\.|[^:\\])*)", re.DOTALL)
-
-
-def _check_endpoint(text: str) -> None:
-    """Twisted's `tls:FOLDER` listens without any certificate too, and then refuses every connection."""
-    if match := _TLS_ENDPOINT.match(text):
-        folder = re.sub(r"\\(.)", r"\1", match[1])
-        if not any(Path(folder).rglob("*.pem")):
-            raise ConfigError(f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"')
 
 
 def _check_proxy(key: str, proxy: str) -> None:
@@ -58,7 +48,7 @@ def placed(cache: Cache, folder: Path) -> Cache:
     return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
 
 
-def checked_github(github: GitHub) -> GitHub:
+def checked_github(github: GitHub, folder: Path) -> GitHub:
     for number, owner in enumerate(github.owners):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", owner):
             raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
@@ -66,7 +56,10 @@ def checked_github(github: GitHub) -> GitHub:
     _check_url("github.api_url", api_url)
     graphql_url = github.graphql_url or _graphql_url(api_url)
     _check_url("github.graphql_url", graphql_url)
-    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url)
+    ca_file = folder / github.ca_file if github.ca_file is not None else None
+    if ca_file is not None:
+        read_authorities(ca_file, "github.ca_file")
+    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url, ca_file=ca_file)
 
 
 def _graphql_url(api_url: str) -> str:

@@ -23,27 +23,32 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
+from pypihub.certificates import read_authorities
 from pypihub.config import Config
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
+from pypihub.github.proxies import Proxies
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
+from pypihub.tally import Tally
 from pypihub.web.access import AccessLog
 from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
+from pypihub.web.health import Health, Phase
 from pypihub.web.pages import Pages
-from pypihub.web.site import HubSite
+from pypihub.web.site import Inside
 from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
 class House:
-    """All that runs, between `open` and `close`; `site` is what the world sees of it."""
+    """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
-    site: HubSite
+    inside: Inside
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -53,10 +58,10 @@ class House:
     async def open(self) -> None:
         """Opens the store."""
         await self.knowledge.open()
+        self.inside.health.phase = Phase.READY
 
     async def close(self) -> None:
-        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
-        await self.site.end()
+        """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
         self.pages.stop()
@@ -65,32 +70,31 @@ class House:
 
 
 def build_house(
-    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
+    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object], tally: Tally
 ) -> House:
-    """The house of a configuration; nothing is asked or opened yet.
+    """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log.
+    `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
+    Raises ConfigError for a proxy that is none, and for authorities that are gone since the configuration was loaded.
     """
-    agent, pool = pooled_agent(reactor, config.github.timeout)
     github = config.github
-    client = Client(
-        Transport(agent, reactor, github.timeout),
-        reactor,
-        api_url=github.api_url,
-        graphql_url=github.graphql_url,
-        backoff=backoff,
-    )
+    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
+    agent, pool = pooled_agent(reactor, github.timeout, authorities, Proxies.of(os.environ))
+    transport = Transport(agent, reactor, github.timeout, tally)
+    client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
-    listings = Listings(client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale)
+    knowledge = _knowledge(config, client, hasher, store, memory, reactor, tally)
+    listings = Listings(
+        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, tally=tally
+    )
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
-    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
-    front = Front(memory, hasher, refused, reactor.seconds)
+    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
+    front = Front(memory, hasher, refused, reactor.seconds, tally)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     publishing = Publishing(
         catalog, client, mapping, listings, store, config.publish, check_archive, reactor, pauses=backoff
@@ -98,14 +102,20 @@ def build_house(
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     access = AccessLog(log_access, reactor, client_address) if config.log.access else None
-    site = HubSite(app.app.resource(), front, uploads, access, client_address)
-    return House(site, knowledge, listings, pages, publishing, pool)
+    inside = Inside(app.app.resource(), front, uploads, Health(transport.breakers), client_address, access, tally)
+    return House(inside, knowledge, listings, pages, publishing, pool)
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
+    config: Config,
+    client: Client,
+    hasher: TokenHasher,
+    store: Store,
+    memory: Memory[object, object],
+    reactor: Any,
+    tally: Tally,
 ) -> Knowledge:
-    lookups = Lookups(client.assets, hasher, reactor)
+    lookups = Lookups(client.assets, hasher, reactor, tally=tally)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))

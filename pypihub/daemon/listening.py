@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -15,7 +18,8 @@ from twisted.python.failure import Failure
 
 from pypihub import __version__
 from pypihub.certificates import read_certificates
-from pypihub.config import TLS, Server
+from pypihub.config import Server
+from pypihub.config.endpoints import SSL_KEYS, check_endpoint, pem_files
 from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
@@ -30,25 +34,50 @@ def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
         return [_described(reactor, text) for text in strings]
     if server.tls is not None:
-        context = _context(server.tls)
+        context = _context(server.tls.crt, server.tls.key, ("server.tls.crt", "server.tls.key"))
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
     kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
     return [kind(reactor, server.port, backlog=BACKLOG, interface=server.host)]
 
 
+_SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
+
+
+def without_systemd(server: Server) -> Server:
+    """The same endpoints for a process that does not open them: systemd's sockets are found once, at the start.
+
+    In their place stands any port; whose endpoint it is decides the order.
+    """
+    if server.endpoint is None:
+        return server
+    endpoints = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
+    return msgspec.structs.replace(server, endpoint=tuple(_SYSTEMD.sub(r"\1tcp:0", text) for text in endpoints))
+
+
+def in_force(old: Server, new: Server) -> Server:
+    """What of a new `[server]` applies to ports that are open: the certificates, and what is no matter of ports."""
+    tls = new.tls if old.tls is not None and new.tls is not None else old.tls
+    ports = {name: getattr(old, name) for name in ("host", "port", "endpoint", "workers")}
+    return msgspec.structs.replace(new, tls=tls, **ports)
+
+
 def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+    check_endpoint(text)
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:  # each of Twisted's parsers has errors of its own
         raise ConfigError(
             f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
         ) from None
+    if isinstance(endpoint, SSL4ServerEndpoint):
+        key, crt, *_ = pem_files(text)
+        _context(crt, key, SSL_KEYS)
     return endpoint
 
 
-def _context(tls: TLS) -> CertificateOptions:
+def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOptions:
     """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
-    certificates, key = read_certificates(tls.crt, tls.key)
+    certificates, key = read_certificates(crt, key_file, keys=keys)
     try:
         certificate, *chain = map(crypto.X509.from_cryptography, certificates)
         options = CertificateOptions(
@@ -59,10 +88,10 @@ def _context(tls: TLS) -> CertificateOptions:
         )
         options.getContext()  # OpenSSL says now what it would say at every connection
     except TypeError:
-        raise ConfigError(f"server.tls.key: should be a key for TLS, and {tls.key} holds one of another kind") from None
+        raise ConfigError(f"{keys[1]}: should be a key for TLS, and {key_file} holds one of another kind") from None
     except (SSL.Error, crypto.Error) as error:
         why = ", ".join(reason for *_, reason in error.args[0])
-        raise ConfigError(f"server.tls.crt: OpenSSL refuses {tls.crt} or its key: {why}") from None
+        raise ConfigError(f"{keys[0]}: OpenSSL refuses {crt} or its key: {why}") from None
     return options
 
 

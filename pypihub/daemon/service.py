@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import IService, MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import IService, MultiService
 
 from pypihub.config import Config, load_config
-from pypihub.daemon.house import House, build_house
+from pypihub.daemon.doors import Doors
+from pypihub.daemon.house import build_house
 from pypihub.daemon.listening import Listener, make_endpoints
 from pypihub.daemon.logs import log_apart, log_together
 from pypihub.daemon.ports import InheritedPorts
+from pypihub.daemon.reloading import Reloads
+from pypihub.daemon.serving import Serving
+from pypihub.daemon.signals import obeying
 from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
 from pypihub.github.patience import BACKOFF
+from pypihub.tally import Tally
 
 
 def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
-    """The daemon of a configuration file, or of the defaults; raises ConfigError, which names the file.
+    """The daemon of a configuration file, or of the defaults, which obeys signals; raises ConfigError.
 
     With `relays` the log is Twisted's, as this process was told to keep it, and that of its workers, if any, goes there
     too; otherwise all write to stdout themselves.
     """
+    file = file and file.absolute()  # twistd may change the folder
     config = load_config(file)
     try:
         if file is not None and config.server.workers > 1:
-            return make_supervisor(config.server, file, reactor, relays=relays)
-        return make_service(config, reactor, log_access=log_apart if relays else log_together)
+            supervisor = make_supervisor(config.server, file, reactor, relays=relays)
+            return obeying(supervisor, supervisor.reload, reactor)
+        return make_reloading_service(config, file, reactor, log_access=log_apart if relays else log_together)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
+
+
+def make_reloading_service(
+    config: Config,
+    file: Path | None,
+    reactor: Any,
+    *,
+    ports: InheritedPorts | None = None,
+    log_access: Callable[[list[str]], object] = log_together,
+) -> MultiService:
+    """As `make_service`; reads the file again on SIGHUP, and certificates when their files change."""
+    service = make_service(config, reactor, ports=ports, log_access=log_access)
+    (serving,) = (each for each in service if isinstance(each, Serving))
+    reloads = Reloads(file, serving, reactor, tells=ports is None)
+    reloads.setServiceParent(service)
+    return obeying(service, reloads.reload, reactor)
 
 
 def make_service(
@@ -48,28 +71,12 @@ def make_service(
     of them. `log_access` takes the lines of the access log.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
-    endpoints = make_endpoints(config.server, ports or reactor)
-    house = build_house(config, reactor, backoff, log_access)
+    doors = Doors(ports or reactor)
+    endpoints = make_endpoints(config.server, doors)
+    build = partial(build_house, reactor=reactor, backoff=backoff, log_access=log_access, tally=Tally())
     service = MultiService()
-    _Rooms(house).setServiceParent(service)
+    serving = Serving(config, build, doors)
+    serving.setServiceParent(service)
     for endpoint in endpoints:
-        Listener(endpoint, house.site, tells=ports is None).setServiceParent(service)
+        Listener(endpoint, serving.site, tells=ports is None).setServiceParent(service)
     return service
-
-
-class _Rooms(Service):
-    """Opens the store at the start (not before twistd has forked).
-
-    In the end, while nothing listens any more, it waits for the answers under way, then ends the background.
-    """
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-
-    def startService(self) -> None:
-        super().startService()
-        Deferred.fromCoroutine(self._house.open())
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return Deferred.fromCoroutine(self._house.close())

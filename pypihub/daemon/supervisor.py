@@ -18,19 +18,19 @@ from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pypihub.config import Server
-from pypihub.daemon.listening import Listener, make_endpoints
+from pypihub.config import Server, load_config
+from pypihub.daemon.listening import Listener, in_force, make_endpoints
 from pypihub.daemon.logs import Received
 from pypihub.daemon.ports import OpenedPorts
+from pypihub.daemon.reloading import tell_of_refusal, tell_of_restart
 from pypihub.errors import ConfigError
-from pypihub.web.connections import PATIENCE
 
 _log = Logger("pypihub")
 
 FIRST_SOCKET = 3
 """The descriptor of a worker's first socket; the others follow."""
 
-_GRACE = PATIENCE + 5  # seconds to end in; a worker waits for its answers for PATIENCE itself
+_GRACE = 5.0  # seconds to end in, beyond those for which a worker itself waits for its answers
 _SHORTEST, _LONGEST = 0.5, 10.0  # seconds between a worker's end and the next one's start
 _SOUND = 60.0  # seconds of life after which an end is no part of a series
 
@@ -58,7 +58,8 @@ def make_supervisor(server: Server, file: Path, reactor: Any, *, relays: bool) -
         )
         return started
 
-    supervisor = Supervisor([Worker(number, spawn, reactor) for number in range(1, server.workers + 1)], ports)
+    workers = [Worker(number, spawn, reactor) for number in range(1, server.workers + 1)]
+    supervisor = Supervisor(server, file, workers, ports)
     for endpoint in endpoints:
         Listener(endpoint, _Nothing()).setServiceParent(supervisor)
     return supervisor
@@ -75,10 +76,12 @@ class _Nothing(Factory):
 
 
 class Supervisor(MultiService):
-    """Listens, and has workers."""
+    """Listens, and has workers. Those read the configuration themselves; what is no good they are not told of."""
 
-    def __init__(self, workers: list[Worker], ports: OpenedPorts) -> None:
+    def __init__(self, server: Server, file: Path, workers: list[Worker], ports: OpenedPorts) -> None:
         super().__init__()
+        self._server = server
+        self._file = file
         self._workers = workers
         self._ports = ports
 
@@ -94,7 +97,20 @@ class Supervisor(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """Ends them; fires when all are gone."""
-        return gatherResults([*(worker.stop() for worker in self._workers), super().stopService()])
+        grace = self._server.drain + _GRACE
+        return gatherResults([*(worker.stop(grace) for worker in self._workers), super().stopService()])
+
+    def reload(self) -> None:
+        """Has the workers read the configuration again."""
+        try:
+            server = load_config(self._file).server
+        except ConfigError as error:
+            tell_of_refusal(error)
+            return
+        tell_of_restart(self._server, server)
+        self._server = in_force(self._server, server)
+        for worker in self._workers:
+            worker.reload()
 
 
 class Worker:
@@ -119,8 +135,13 @@ class Worker:
         else:
             _log.info("Worker {number} is process {pid}", number=self._number, pid=process.pid)
 
-    def stop(self) -> Deferred[None]:
-        """Asks it to end, kills it where it does not; fires when it is gone."""
+    def reload(self) -> None:
+        """Tells it to reload, if there is one: the next one reads what is there then."""
+        if self._process is not None:
+            self._process.signal("HUP")
+
+    def stop(self, grace: float) -> Deferred[None]:
+        """Asks it to end, kills it where it does not within so many seconds; fires when it is gone."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -128,7 +149,7 @@ class Worker:
             return succeed(None)
         self._stopped = Deferred()
         self._process.signal("TERM")
-        timer = self._reactor.callLater(_GRACE, self._kill, self._process)
+        timer = self._reactor.callLater(grace, self._kill, self._process)
         return self._stopped.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
     def _kill(self, process: _Process) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pypihub.config import Server, load_config
+from pypihub.config import load_config
 from pypihub.daemon.foreground import run_service
+from pypihub.daemon.listening import without_systemd
 from pypihub.daemon.ports import InheritedPorts
-from pypihub.daemon.service import make_service
+from pypihub.daemon.service import make_reloading_service
 from pypihub.daemon.supervisor import FIRST_SOCKET
 
 
@@ -29,21 +29,10 @@ def run_worker(file: Path, sockets: int, reactor: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
     config = load_config(file)
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
-    config = msgspec.structs.replace(config, server=_without_systemd(config.server))
-    service = make_service(config, reactor, ports=ports)
+    config = msgspec.structs.replace(config, server=without_systemd(config.server))
+    service = make_reloading_service(config, file, reactor, ports=ports)
     Lifeline(0, reactor).setServiceParent(service)
     run_service(service, reactor)
-
-
-_SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
-
-
-def _without_systemd(server: Server) -> Server:
-    """systemd's sockets are for the supervisor to find; here the next one serves, whatever its address is."""
-    if server.endpoint is None:
-        return server
-    endpoints = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-    return msgspec.structs.replace(server, endpoint=tuple(_SYSTEMD.sub(r"\1tcp:0", text) for text in endpoints))
 
 
 @implementer(IReadDescriptor)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
@@ -18,13 +17,16 @@ from pypihub import __version__
 from pypihub.errors import UpstreamTimeoutError
 from pypihub.github.answers import Reply
 from pypihub.github.body import Sink, read_body
-from pypihub.github.breaker import Breaker
+from pypihub.github.breaker import Answer, Breaker
 from pypihub.github.broken import BROKEN, in_our_words, is_cancelled
+from pypihub.github.calls import Call, counted
 from pypihub.github.credentials import Source, Token
 from pypihub.github.places import Places
 from pypihub.github.tokens import TokenHash, TokenHasher
+from pypihub.tally import Tally
 
 T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
@@ -40,30 +42,29 @@ class _Opened:
     response: IResponse
 
 
-def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPool]:
-    """An agent that keeps up to ten idle connections to GitHub, and its pool to be closed at the end."""
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = 10
-    return Agent(reactor, connectTimeout=timeout, pool=pool), pool
-
-
 class Transport:
     """Sends requests to GitHub's API and its storage, and to them alone: no redirect is followed, no cookie is kept.
 
     `timeout` is in seconds, of the `reactor`'s clock. `api`, `storage` and `uploads` are the breakers of GitHub's
-    hosts: the trouble of one is not the others'.
+    hosts: the trouble of one is not the others'. The `tally` is told of every call.
     """
 
-    def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float) -> None:
+    def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float, tally: Tally | None = None) -> None:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = HTTPClient(agent, cookiejar=no_cookies)  # type: ignore[arg-type]  # treq wants its own subclass
         self.reactor = reactor
         self.timeout = timeout
         self._places = Places()
         self._hasher = TokenHasher()
+        self._tally = tally or Tally()
         self.api = Breaker("GitHub", reactor.seconds)
         self.storage = Breaker("GitHub's storage", reactor.seconds)
         self.uploads = Breaker("GitHub's host for uploads", reactor.seconds)
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breakers by short names of their hosts."""
+        return {"api": self.api, "storage": self.storage, "uploads": self.uploads}
 
     async def send(
         self,
@@ -74,6 +75,7 @@ class Transport:
         body: bytes | None = None,
         *,
         admit: Callable[[], None],
+        kind: Call = Call.REST,
     ) -> Reply:
         """The API's reply, whatever its status. The body of a redirect or a download is not read.
 
@@ -86,7 +88,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange(method, url, authorized, body, _largest_of_api)
 
-        return await self._bounded(exchange, self.api, self._hasher(token), admit)
+        return await self._bounded(kind, exchange, self.api, self._hasher(token), admit)
 
     async def upload(
         self,
@@ -104,7 +106,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange("POST", url, authorized, body, _largest_of_api)
 
-        return await self._bounded(exchange, self.uploads, self._hasher(token), admit, size / SLOWEST)
+        return await self._bounded(Call.UPLOAD, exchange, self.uploads, self._hasher(token), admit, size / SLOWEST)
 
     async def fetch(self, source: Source, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
         """The reply of a file's source, with a body of up to `limit` bytes. No token goes to a signed URL.
@@ -116,7 +118,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange("GET", source.url.reveal(), authorized, None, lambda _: limit, sink)
 
-        return await self._bounded(exchange, self.storage, None, _always, limit / SLOWEST)
+        return await self._bounded(Call.STORAGE, exchange, self.storage, None, _always, limit / SLOWEST)
 
     async def open(self, source: Source, headers: Mapping[str, str]) -> IResponse:
         """The response of a file's source, whose body is still to come. Raises like `send`."""
@@ -126,11 +128,12 @@ class Transport:
             response = await self._request("GET", source.url.reveal(), authorized, None)
             return _Opened(response.code, response)
 
-        opened = await self.storage.guard(lambda: self._told(exchange, self.timeout))
+        opened = await self.storage.guard(lambda: self._told(Call.STORAGE, exchange, self.timeout))
         return opened.response
 
     async def _bounded(
         self,
+        kind: Call,
         exchange: Callable[[], _Exchange],
         breaker: Breaker,
         who: TokenHash | None,
@@ -148,16 +151,20 @@ class Transport:
         try:
             admit()
             left = max(until - self.reactor.seconds(), self.timeout / 2) + allowance
-            return await breaker.guard(lambda: self._told(exchange, left))
+            return await breaker.guard(lambda: self._told(kind, exchange, left))
         finally:
             self._places.give_back(who)
 
-    async def _told(self, exchange: Callable[[], Coroutine[Deferred[Any], Any, T]], timeout: float) -> T:
+    async def _told(self, kind: Call, exchange: Callable[[], Coroutine[Deferred[Any], Any, A]], timeout: float) -> A:
         """The exchange, its failures in the domain's words."""
-        try:
-            return await self._within(timeout, Deferred.fromCoroutine(exchange()), "GitHub did not answer")
-        except BROKEN as error:
-            raise in_our_words(error) from None
+
+        async def call() -> A:
+            try:
+                return await self._within(timeout, Deferred.fromCoroutine(exchange()), "GitHub did not answer")
+            except BROKEN as error:
+                raise in_our_words(error) from None
+
+        return await counted(self._tally, kind, call)
 
     async def _exchange(
         self,

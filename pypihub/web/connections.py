@@ -11,13 +11,13 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
 from zope.interface import implementer
 
-_log = Logger("pypihub")
+from pypihub.web.http2 import Multiplexed
 
-PATIENCE = 30.0
-"""Seconds that answers under way are waited for."""
+_log = Logger("pypihub")
 
 # A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
 # times, and waits ten seconds for each answer.)
@@ -35,10 +35,14 @@ class Connections:
 
     def watch(self, channel: Any) -> Connection:
         """What stands between a new connection and the HTTP channel that Twisted made for it."""
-        return Connection(channel, self)
+        return Connection(channel, self, self._reactor)
 
-    async def drain(self) -> None:
-        """Ends each connection when its answer is sent, and waits for that, `PATIENCE` seconds at most.
+    def under_way(self) -> list[Request]:
+        """The requests that are not answered yet."""
+        return [request for connection in self._open for request in connection.under_way()]
+
+    async def drain(self, patience: float) -> None:
+        """Ends each connection when its answers are sent, and waits for that, `patience` seconds at most.
 
         One that had no request yet is left alone: it may come while others are waited for.
         """
@@ -48,9 +52,9 @@ class Connections:
         if self._is_busy():
             self._quiet = Deferred()
             try:
-                await self._quiet.addTimeout(PATIENCE, self._reactor)
+                await self._quiet.addTimeout(patience, self._reactor)
             except DeferredTimeoutError:
-                _log.warn("Some requests were under way for more than {seconds:.0f} s", seconds=PATIENCE)
+                _log.warn("Some requests were under way for more than {seconds:g} s", seconds=patience)
 
     def opened(self, connection: Connection) -> None:
         """Called by a connection that is made."""
@@ -73,11 +77,13 @@ class Connections:
 
 @implementer(IProtocol)
 class Connection:
-    """A connection that knows the latest request on it."""
+    """A connection that knows the latest request on it; of HTTP/2 all that are under way."""
 
-    def __init__(self, channel: Any, connections: Connections) -> None:
+    def __init__(self, channel: Any, connections: Connections, reactor: IReactorTime) -> None:
         self._channel = channel
         self._connections = connections
+        self._reactor = reactor
+        self._multiplexed: Multiplexed | None = None
         self._transport: Any = None
         self._request: Request | None = None
         self._make_request: Callable[..., Request] = channel.requestFactory
@@ -88,17 +94,25 @@ class Connection:
         """Whether there was a request on it."""
         return self._request is not None
 
+    def under_way(self) -> list[Request]:
+        """The requests that are not answered yet."""
+        if self._multiplexed is not None:
+            return self._multiplexed.under_way()
+        request = self._request
+        return [] if request is None or request.finished or request.channel is None else [request]
+
     def end(self) -> None:
         """Closes it when all answers are sent; leaves it alone while it had no request."""
         request = self._request
         if request is None:
             return
-        if request.finished:
+        if self._multiplexed is not None:
+            self._multiplexed.end(self._close)
+        elif request.finished:
             self._close()
-            return
-        if isinstance(request.channel, HTTPChannel):  # HTTP/2 has no such header
+        else:
             request.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
+            request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
 
     def makeConnection(self, transport: ITransport) -> None:
         """Twisted's: the beginning."""
@@ -120,12 +134,19 @@ class Connection:
     def connectionLost(self, reason: Failure) -> None:
         """Twisted's: the end."""
         self._channel.connectionLost(reason)
+        if self._multiplexed is not None:
+            self._multiplexed.lost()
         self._connections.closed(self)
 
     def _begin(self, *arguments: Any, **options: Any) -> Request:
-        self._request = self._make_request(*arguments, **options)
+        self._request = request = self._make_request(*arguments, **options)
+        if not isinstance(request.channel, HTTPChannel):
+            if self._multiplexed is None:
+                stream: Any = request.channel
+                self._multiplexed = Multiplexed(stream._conn, self._reactor)  # Twisted has no other way to it
+            self._multiplexed.began(request)
         self._connections.asked(self)
-        return self._request
+        return request
 
     def _close(self) -> None:
         self._transport.unregisterProducer()  # as the channel does: TLS would wait for it

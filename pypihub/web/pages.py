@@ -16,6 +16,7 @@ from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.names import Owner
 from pypihub.index.negotiate import Format
 from pypihub.index.simple import project_page
+from pypihub.tally import Tally
 from pypihub.web.ready import WORTH_IT, Encoding, Ready, ready_page
 
 UNFINISHED = 0.5
@@ -44,12 +45,14 @@ class Pages:
         reactor: IReactorTime,
         *,
         lifetime: float,
+        tally: Tally | None = None,
     ) -> None:
         self._catalog = catalog
         self._hasher = hasher
         self._memory = memory
         self._reactor = reactor
         self._lifetime = lifetime
+        self._tally = tally or Tally()
         self._flights: Flights[tuple[PageKey, Snapshot], Ready] = Flights()
 
     async def page(
@@ -63,6 +66,7 @@ class Pages:
         key = PageKey(self._hasher(credentials.token), credentials.owner, name, form, encoding)
         ready = self._memory.get(key)
         is_good = isinstance(ready, Ready) and ready.snapshot is snapshot and ready.until > self._reactor.seconds()
+        self._tally.looks["page", "hit" if is_good else "miss"] += 1  # the visit is told of the listing
         if not isinstance(ready, Ready) or not is_good:
             ready = await self._flights.join((key, snapshot), lambda: self._render(key, credentials, snapshot))
         return key, ready, snapshot

@@ -24,10 +24,11 @@ from pypihub.config import parse_config
 from pypihub.errors import NotFoundError, PyPIHubError, TokenRefusedError
 from pypihub.github.answers import UnknownFieldError
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.queries import ListingQuery, LookupQuery, PageSize
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.index.model import Asset, Listing
 from pypihub.index.names import Owner, Repository
 from pypihub.sandbox.samples import sample_sdist, sample_wheel

@@ -95,9 +95,9 @@ def basic(user: str, password: str) -> str:
 async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
-    `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in bytes), `cache` (a folder;
-    memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page is asked for anew) go into
-    its configuration, the rest to the Sandbox.
+    `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
+    bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
+    is asked for anew) go into its configuration, the rest to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
@@ -105,6 +105,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     mode = options.pop("mode", "redirect")
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
+    drain = Seconds(options.pop("drain", 30))
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
@@ -113,7 +114,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
-        server=Server(endpoint="tcp:0:interface=127.0.0.1"),
+        server=Server(endpoint="tcp:0:interface=127.0.0.1", drain=drain),
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
     service = make_service(config, reactor, backoff=(0.001, 0.002))

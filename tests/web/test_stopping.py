@@ -146,8 +146,8 @@ async def test_several_requests_on_the_way_in_one_connection_are_answered(hub: H
 
 
 @ensureDeferred
-async def test_it_takes_no_longer_than_its_patience(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pypihub.web.connections.PATIENCE", 0.05)
+async def test_it_takes_no_longer_than_configured(make_hub: Callable[..., Any]) -> None:
+    hub = await make_hub(drain=0.05)
     publish(hub)
     hub.sandbox.faults.add(Hang(), times=None)
     client = await connect(hub)

@@ -94,7 +94,7 @@ async def publisher(hub: Hub) -> Any:
 
 def publisher_of(hub: Hub) -> Publisher:
     made = Publisher()
-    house_of(hub).site.uploads._publisher = made
+    house_of(hub).inside.uploads._publisher = made
     return made
 
 
