@@ -61,3 +61,4 @@ class Multiplexed:
             self._connection.setTimeout(self._connection.timeOut)
         else:
             self._time_out()
+            self._connection.transport.unregisterProducer()  # TLS would wait for it

@@ -19,20 +19,25 @@ def write_certificate(
     *,
     private: PrivateKeyTypes | None = None,
     issuer: CertificateIssuerPrivateKeyTypes | None = None,
+    name: str = "localhost",
+    issuer_name: str | None = None,
 ) -> bytes:
     """Writes a certificate for localhost and its key as PEM; the certificate's bytes.
 
-    `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own.
+    `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own. The
+    common names are `name` and `issuer_name`, by default the same.
     """
     issuer = issuer or ec.generate_private_key(ec.SECP256R1())
     private = private or issuer
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    subject, issued_by = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer_name or name)
+    )
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issued_by)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
