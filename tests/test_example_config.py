@@ -13,6 +13,7 @@ from pypihub.config import (
     Cache,
     Downloads,
     GitHub,
+    Limits,
     Log,
     MetadataConfig,
     Publish,
@@ -51,6 +52,7 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[metadata]", MetadataConfig),
         ("[downloads]", Downloads),
         ("[publish]", Publish),
+        ("[limits]", Limits),
         ("[log]", Log),
     ],
 )

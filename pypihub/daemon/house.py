@@ -39,6 +39,7 @@ from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.health import Health, Phase
+from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
 from pypihub.web.site import Inside
 from pypihub.web.uploads import Uploads
@@ -101,8 +102,9 @@ def build_house(
     )
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
+    gate = Gate(config.limits, client_address, reactor.seconds)
     access = AccessLog(log_access, reactor, client_address) if config.log.access else None
-    inside = Inside(app.app.resource(), front, uploads, Health(transport.breakers), client_address, access, tally)
+    inside = Inside(app.app.resource(), front, gate, uploads, Health(transport.breakers), client_address, access, tally)
     return House(inside, knowledge, listings, pages, publishing, pool)
 
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Pattern, Publish, Replace, Seconds, Server
+from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Limits, Pattern, Publish, Replace, Seconds, Server
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -97,7 +97,8 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
 
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
-    is asked for anew) go into its configuration, the rest to the Sandbox. With `tls` (crt and key) it serves https.
+    is asked for anew), `limits` (a dict) and `trusted_proxies` go into its configuration, the rest to the Sandbox. With
+    `tls` (crt and key) it serves https.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
@@ -106,6 +107,8 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
     drain = Seconds(options.pop("drain", 30))
+    limits = Limits(**options.pop("limits", {}))
+    proxies = tuple(options.pop("trusted_proxies", ()))
     tls = options.pop("tls", None)
     endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
     world = options.pop("world", None) or World()
@@ -116,7 +119,8 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
-        server=Server(endpoint=endpoint, drain=drain),
+        limits=limits,
+        server=Server(endpoint=endpoint, drain=drain, trusted_proxies=proxies),
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
     service = make_service(config, reactor, backoff=(0.001, 0.002))

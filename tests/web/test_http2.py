@@ -94,7 +94,9 @@ def memory() -> int:
 def same(answer: httpx.Response) -> dict[str, str]:
     """The headers that tell of the answer, not of the connection."""
     return {
-        name: value for name, value in answer.headers.items() if name not in ("date", "connection", "age", "warning")
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("date", "connection", "age", "warning", "x-request-id")
     }
 
 
