@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from pypihub import __version__
-from pypihub.config import Config
+from pypihub.config import Config, load_config
 from pypihub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def _serve(file: Path | None) -> None:
     from twisted.internet import reactor
 
     from pypihub.daemon.foreground import run_service
-    from pypihub.daemon.logs import log_to
+    from pypihub.daemon.logfile import keep_log
     from pypihub.daemon.service import load_service
 
     try:
-        service = load_service(file, reactor)
-        log_to(sys.stdout)
+        config = load_config(file)
+        service = load_service(file, config, reactor, keep_log(config.log, sys.stdout, reactor))
         run_service(service, reactor)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
@@ -56,17 +56,16 @@ def _serve(file: Path | None) -> None:
 @main.command(hidden=True)
 @_CONFIG
 @click.option("--sockets", type=click.IntRange(1), required=True)
-@click.option("--relayed", is_flag=True)
-def worker(config: Path, sockets: int, relayed: bool) -> None:
+@click.option("--relayed", type=click.Choice(["text", "json"]))
+@click.option("--reports", is_flag=True)
+def worker(config: Path, sockets: int, relayed: Literal["text", "json"] | None, reports: bool) -> None:
     """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
     from twisted.internet import reactor
 
-    from pypihub.daemon.logs import hand_over_to, log_to
     from pypihub.daemon.worker import run_worker
 
-    (hand_over_to if relayed else log_to)(sys.stdout)
     try:
-        run_worker(config, sockets, reactor)
+        run_worker(config, sockets, reactor, sys.stdout, relayed, reports=reports)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
 

@@ -57,6 +57,13 @@ def test_trusted_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
         assert mistake.startswith('server.trusted_proxies[1]: should be an address, a network such as "10.0.0.0/8"')
 
 
+def test_the_log_has_a_form_a_level_and_a_file(tmp_path: Path) -> None:
+    log = _load(tmp_path, '[log]\nformat = "json"\nlevel = "warn"\nfile = "hub.log"\nmax_size = "1MiB"\nkeep = 2').log
+    assert (log.format, log.level, log.file, log.max_size, log.keep) == ("json", "warn", tmp_path / "hub.log", 2**20, 2)
+    assert _mistake(tmp_path, '[log]\nformat = "xml"') == 'log.format: should be "text" or "json", not \'xml\''
+    assert _mistake(tmp_path, "[log]\nkeep = 0").startswith("log.keep: ")
+
+
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == load_config(None)
 

@@ -16,6 +16,7 @@ from pypihub.config import (
     Limits,
     Log,
     MetadataConfig,
+    Metrics,
     Publish,
     Replace,
     Server,
@@ -54,6 +55,7 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[publish]", Publish),
         ("[limits]", Limits),
         ("[log]", Log),
+        ("[metrics]", Metrics),
     ],
 )
 def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from pypihub.certificates import read_authorities, read_certificates
 from pypihub.config.endpoints import check_endpoint
-from pypihub.config.tables import TLS, Cache, GitHub, Limits, Publish, Server
+from pypihub.config.tables import TLS, Cache, GitHub, Limits, Log, Publish, Server
 from pypihub.errors import ConfigError
 
 
@@ -46,6 +46,11 @@ def _check_proxy(key: str, proxy: str) -> None:
 def placed(cache: Cache, folder: Path) -> Cache:
     """A relative folder is relative to the file's, as the certificate is."""
     return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
+
+
+def placed_log(log: Log, folder: Path) -> Log:
+    """As `placed`."""
+    return msgspec.structs.replace(log, file=folder / log.file) if log.file is not None else log
 
 
 def checked_github(github: GitHub, folder: Path) -> GitHub:

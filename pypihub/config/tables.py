@@ -113,9 +113,24 @@ class Limits(Table, frozen=True, kw_only=True):
 
 
 class Log(Table, frozen=True, kw_only=True):
-    """`[log]`: whether each request is a line in the log."""
+    """`[log]`: what is logged, whether each request is a line of it, and where it goes.
+
+    Without `file` (absolute once loaded) it goes to stdout. At `max_size` bytes, unless that is 0, a new file is begun,
+    and `keep` old ones stay.
+    """
 
     access: bool = True
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    file: Path | None = None
+    max_size: Bytes = Bytes(64 * 1024**2)
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 5
+
+
+class Metrics(Table, frozen=True, kw_only=True):
+    """`[metrics]`: the endpoint where Prometheus collects them, None for no metrics."""
+
+    endpoint: str | None = None
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -129,3 +144,4 @@ class Config(Table, frozen=True, kw_only=True):
     publish: Publish = Publish()
     limits: Limits = Limits()
     log: Log = Log()
+    metrics: Metrics = Metrics()

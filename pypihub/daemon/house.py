@@ -24,7 +24,7 @@ from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.certificates import read_authorities
-from pypihub.config import Config
+from pypihub.config import Config, Log
 from pypihub.github.client import Client
 from pypihub.github.connecting import pooled_agent
 from pypihub.github.proxies import Proxies
@@ -34,7 +34,7 @@ from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.names import Owner
 from pypihub.tally import Tally
-from pypihub.web.access import AccessLog
+from pypihub.web.access import AccessLog, Line
 from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
@@ -50,6 +50,10 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
+    transport: Transport
+    client: Client
+    memory: Memory[object, object]
+    store: Store
     knowledge: Knowledge
     listings: Listings
     pages: Pages
@@ -71,7 +75,7 @@ class House:
 
 
 def build_house(
-    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object], tally: Tally
+    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[Line]], object], tally: Tally
 ) -> House:
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
@@ -103,9 +107,16 @@ def build_house(
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     gate = Gate(config.limits, client_address, reactor.seconds)
-    access = AccessLog(log_access, reactor, client_address) if config.log.access else None
-    inside = Inside(app.app.resource(), front, gate, uploads, Health(transport.breakers), client_address, access, tally)
-    return House(inside, knowledge, listings, pages, publishing, pool)
+    access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
+    counted = tally if config.metrics.endpoint is not None else None
+    health = Health(transport.breakers)
+    inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
+    return House(inside, transport, client, memory, store, knowledge, listings, pages, publishing, pool)
+
+
+def _logs_requests(log: Log) -> bool:
+    """Requests are told of at level "info"."""
+    return log.access and log.level in ("debug", "info")
 
 
 def _knowledge(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import succeed
 
-from pypihub.config import Config, load_config
+from pypihub.config import Config
 from pypihub.daemon.doors import Doors
-from pypihub.daemon.house import build_house
-from pypihub.daemon.listening import Listener, make_endpoints
-from pypihub.daemon.logs import log_apart, log_together
+from pypihub.daemon.house import House, build_house
+from pypihub.daemon.listening import TELLS, Listener, make_endpoints
+from pypihub.daemon.logs import PLAIN, Manner
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.reloading import Reloads
+from pypihub.daemon.reports import Reporter
+from pypihub.daemon.scraping import metrics_listener
 from pypihub.daemon.serving import Serving
 from pypihub.daemon.signals import obeying
 from pypihub.daemon.supervisor import make_supervisor
@@ -24,19 +26,17 @@ from pypihub.github.patience import BACKOFF
 from pypihub.tally import Tally
 
 
-def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
-    """The daemon of a configuration file, or of the defaults, which obeys signals; raises ConfigError.
+def load_service(file: Path | None, config: Config, reactor: Any, manner: Manner) -> IService:
+    """The daemon of a configuration, which is that of the `file` (None: the defaults); it obeys signals.
 
-    With `relays` the log is Twisted's, as this process was told to keep it, and that of its workers, if any, goes there
-    too; otherwise all write to stdout themselves.
+    Its log is written in the given manner. Raises ConfigError.
     """
     file = file and file.absolute()  # twistd may change the folder
-    config = load_config(file)
     try:
         if file is not None and config.server.workers > 1:
-            supervisor = make_supervisor(config.server, file, reactor, relays=relays)
+            supervisor = make_supervisor(config, file, reactor, manner)
             return obeying(supervisor, supervisor.reload, reactor)
-        return make_reloading_service(config, file, reactor, log_access=log_apart if relays else log_together)
+        return make_reloading_service(config, file, reactor, manner=manner)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
 
@@ -47,10 +47,11 @@ def make_reloading_service(
     reactor: Any,
     *,
     ports: InheritedPorts | None = None,
-    log_access: Callable[[list[str]], object] = log_together,
+    manner: Manner = PLAIN,
+    reporter: Reporter | None = None,
 ) -> MultiService:
     """As `make_service`; reads the file again on SIGHUP, and certificates when their files change."""
-    service = make_service(config, reactor, ports=ports, log_access=log_access)
+    service = make_service(config, reactor, ports=ports, manner=manner, reporter=reporter)
     (serving,) = (each for each in service if isinstance(each, Serving))
     reloads = Reloads(file, serving, reactor, tells=ports is None)
     reloads.setServiceParent(service)
@@ -63,20 +64,32 @@ def make_service(
     *,
     backoff: Sequence[float] = BACKOFF,
     ports: InheritedPorts | None = None,
-    log_access: Callable[[list[str]], object] = log_together,
+    manner: Manner = PLAIN,
+    reporter: Reporter | None = None,
 ) -> MultiService:
     """The daemon in this process as a service. Nothing listens, is asked or is opened until it is started.
 
     `backoff` are the pauses in seconds before GitHub is asked again. `ports` are those of a supervisor, which tells
-    of them. `log_access` takes the lines of the access log.
+    of them and, asked by the `reporter`, of metrics. Requests are logged in the given manner.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
+
+    def build(config: Config, tally: Tally) -> House:
+        return build_house(config, reactor, backoff, manner.log_access, tally)
+
     doors = Doors(ports or reactor)
     endpoints = make_endpoints(config.server, doors)
-    build = partial(build_house, reactor=reactor, backoff=backoff, log_access=log_access, tally=Tally())
     service = MultiService()
     serving = Serving(config, build, doors)
     serving.setServiceParent(service)
     for endpoint in endpoints:
-        Listener(endpoint, serving.site, tells=ports is None).setServiceParent(service)
+        Listener(endpoint, serving.site, tells=TELLS if ports is None else "").setServiceParent(service)
+    if config.metrics.endpoint is not None:
+        from pypihub.daemon.metrics import Metrics  # Prometheus' library takes some memory
+
+        collect = Metrics(serving).text
+        if reporter is not None:
+            reporter.collect = collect
+        elif ports is None:
+            metrics_listener(config.metrics.endpoint, lambda: succeed(collect()), reactor).setServiceParent(service)
     return service

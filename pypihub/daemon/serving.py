@@ -17,6 +17,7 @@ from pypihub.daemon.doors import Doors, Taken
 from pypihub.daemon.house import House
 from pypihub.daemon.listening import in_force, make_endpoints, without_systemd
 from pypihub.errors import ConfigError
+from pypihub.tally import Tally
 from pypihub.web.site import HubSite
 
 
@@ -24,14 +25,16 @@ class Serving(Service):
     """Opens the store at the start (not before twistd has forked).
 
     In the end, while nothing listens any more, it waits for the answers under way, then ends the background. `build`
-    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open.
+    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. Its `tally` goes
+    on from house to house.
     """
 
-    def __init__(self, config: Config, build: Callable[[Config], House], doors: Doors) -> None:
+    def __init__(self, config: Config, build: Callable[[Config, Tally], House], doors: Doors) -> None:
         self._server = config.server
         self._build = build
         self._doors = doors
-        self._house = build(config)
+        self.tally = Tally()
+        self._house = build(config, self.tally)
         self._left: dict[Deferred[Any], Deferred[None]] = {}
         self.site = HubSite(self._house.inside)
 
@@ -39,6 +42,11 @@ class Serving(Service):
     def server(self) -> Server:
         """What is in force of `[server]`."""
         return self._server
+
+    @property
+    def house(self) -> House:
+        """The one that is served."""
+        return self._house
 
     def startService(self) -> None:
         """Opens the house."""
@@ -58,7 +66,7 @@ class Serving(Service):
         """
         server = in_force(self._server, config.server)
         factories = self._factories(server)
-        house = self._build(config)
+        house = self._build(config, self.tally)
         await house.open()
         if not self.running:  # it was stopped meanwhile
             await house.close()

@@ -66,6 +66,11 @@ class Transport:
         """The breakers by short names of their hosts."""
         return {"api": self.api, "storage": self.storage, "uploads": self.uploads}
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a place towards GitHub."""
+        return self._places.waiting
+
     async def send(
         self,
         method: str,

@@ -62,23 +62,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AccessLog:
-    """Gathers lines and gives them to `write`, as texts without an end; `form` makes a text of a line."""
+    """Gathers lines and gives them to `write`."""
 
     def __init__(
         self,
-        write: Callable[[list[str]], object],
+        write: Callable[[list[Line]], object],
         reactor: IReactorTime,
         client_address: Callable[[VisitedRequest], str],
-        form: Callable[[Line], str] = Line.text,
     ) -> None:
         self._write = write
         self._reactor = reactor
         self._client_address = client_address
-        self._form = form
         # The same few paths and clients come again and again.
         self._word = lru_cache(maxsize=_MOST_WORDS)(printable)
         self._client = lru_cache(maxsize=_MOST_WORDS)(client_name)
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
         self._timer: IDelayedCall | None = None
 
     def note(self, request: VisitedRequest) -> None:
@@ -86,21 +84,22 @@ class AccessLog:
         path = request.path[:_LONGEST] if request.path.startswith(b"/") else b"-"
         agent = request.requestHeaders.getRawHeaders(b"user-agent", (b"-",))[0]
         visit = request.visit
-        line = Line(
-            datetime.now(UTC),
-            request.id,
-            self._client_address(request),
-            self._word(request.method[:_LONGEST]),
-            self._word(path),
-            request.code,
-            request.sentLength,
-            round(perf_counter() - request.began, 6),
-            request.owner,
-            self._client(agent[:_LONGEST]),
-            visit.cache,
-            visit.calls,
+        self._lines.append(
+            Line(
+                datetime.now(UTC),
+                request.id,
+                self._client_address(request),
+                self._word(request.method[:_LONGEST]),
+                self._word(path),
+                request.code,
+                request.sentLength,
+                round(perf_counter() - request.began, 6),
+                request.owner,
+                self._client(agent[:_LONGEST]),
+                visit.cache,
+                visit.calls,
+            )
         )
-        self._lines.append(self._form(line))
         if self._timer is None:
             self._timer = self._reactor.callLater(DELAY, self.flush)
         elif len(self._lines) >= MOST_LINES:

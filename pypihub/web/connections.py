@@ -50,6 +50,10 @@ class Connections:
         """What stands between a new connection and the HTTP channel for it; it is counted for the address."""
         return Connection(channel, self, self._reactor, address)
 
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def under_way(self) -> list[Request]:
         """The requests that are not answered yet."""
         return [request for connection in self._open for request in connection.under_way()]

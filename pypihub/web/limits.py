@@ -46,7 +46,10 @@ class FailedLogins:
 
 
 class Gate:
-    """What requests pass on their way to the routes; those that the front answers do not. It holds the `limits` of connections too."""
+    """What requests pass on their way to the routes; those that the front answers do not.
+
+    It holds the `limits` of connections too.
+    """
 
     def __init__(self, limits: Limits, client_address: ClientAddress, seconds: Callable[[], float]) -> None:
         self.limits = limits

@@ -156,8 +156,9 @@ def send_failure(request: Request, failure: Failure) -> bytes:
         if isinstance(error, kind):
             _add_headers(request, error, code)
             return send_error(request, code, error.message)
-    _log.failure("A request failed", failure)
-    return send_error(request, 500, "PyPIHub made a mistake; its log says more.")
+    name = ", ".join(request.responseHeaders.getRawHeaders("X-Request-ID", ["-"]))
+    _log.failure("Request {name} failed", failure, name=name)
+    return send_error(request, 500, f"PyPIHub made a mistake; its log says more of request {name}.")
 
 
 def send_error(request: Request, code: int, message: str) -> bytes:

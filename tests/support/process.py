@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,7 +30,7 @@ class Process(ProcessProtocol):
         self._process = reactor.spawnProcess(self, program, [program, *command[1:]], environment, str(cwd))
 
     def signal(self, name: str) -> None:
-        self._process.signalProcess(name)
+        self._process.signalProcess(Signals[f"SIG{name}"])
 
     def outReceived(self, data: bytes) -> None:
         self.out += data.decode()

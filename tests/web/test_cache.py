@@ -14,6 +14,7 @@ from pytest_twisted import ensureDeferred
 from support.hub import Answer, Hub
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.web.client import HTTPConnectionPool
 
 from pypihub.sandbox.faults import Drop, Fault, Hang, Html, Latency, PrimaryLimit, SecondaryLimit, Status
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
@@ -35,6 +36,7 @@ def publish(hub: Hub, count: int = 1, repository: str = "octo/demo", **more: Any
 async def warm(make_hub: Callable[..., Any]) -> Hub:
     """A hub with a user's cache."""
     hub: Hub = await make_hub(ttl=30, stale=3600)
+    hub.pool = HTTPConnectionPool(hub.reactor)
     return hub
 
 

@@ -249,7 +249,7 @@ async def test_so_it_is_with_tls(make_hub: MakeHub, tmp_path: Path) -> None:
 
 @ensureDeferred
 async def test_a_proxy_that_is_trusted_may_have_any_number(make_hub: MakeHub) -> None:
-    hub = await make_hub(limits={"connections_per_address": 1}, trusted_proxies=["127.0.0.0/8"])
+    hub = await make_hub(limits={"connections_per_address": 1}, server={"trusted_proxies": ["127.0.0.0/8"]})
     wires = [await connect(hub) for _ in range(5)]
     for wire in wires:
         wire.send(get("/"))
@@ -342,7 +342,7 @@ async def test_a_login_that_succeeds_and_none_at_all_are_not_counted(make_hub: M
 
 @ensureDeferred
 async def test_the_address_is_the_clients_where_a_proxy_is_trusted(make_hub: MakeHub) -> None:
-    hub = await make_hub(limits={"failed_logins_per_minute": 1}, trusted_proxies=["127.0.0.1"])
+    hub = await make_hub(limits={"failed_logins_per_minute": 1}, server={"trusted_proxies": ["127.0.0.1"]})
 
     async def code(address: str, token: str) -> int:
         return (await hub.get("/simple/", token=token, headers={"X-Forwarded-For": address})).code
