@@ -136,7 +136,10 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
     ("text", "mistake"),
     [
         # unknown keys
-        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, limits, log, metrics"),
+        (
+            "prot = 1",
+            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, limits, log, metrics",
+        ),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
         ("server.tls.cert = 'x'", "server.tls.cert: unknown key; did you mean server.tls.crt?"),
