@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from pypihub import __version__
 from pypihub.config import Config, load_config
-from pypihub.errors import ConfigError
+from pypihub.errors import ConfigError, PyPIHubError
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
@@ -24,6 +26,27 @@ _CONFIG = click.option(
 )
 
 
+def _configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a subcommand its `config`, be it named before or after the subcommand, or None.
+
+    Two different files are a mistake.
+    """
+
+    @_CONFIG
+    @click.pass_obj
+    @wraps(command)
+    def call(before: Path | None, /, **options: Any) -> None:
+        command(**options | {"config": _one_of(before, options["config"])})
+
+    return call
+
+
+def _one_of(before: Path | None, after: Path | None) -> Path | None:
+    if before is not None and after is not None and before.absolute() != after.absolute():
+        raise click.UsageError(f"two configurations are given: {before} and {after}")
+    return before if after is None else after
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="PyPIHub %(version)s")
 @_CONFIG
@@ -33,6 +56,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
     Without a COMMAND it serves in the foreground and logs to stdout. To run it in the background: twistd pypihub.
     """
+    context.obj = config
     if context.invoked_subcommand is None:
         _serve(config)
 
@@ -54,23 +78,45 @@ def _serve(file: Path | None) -> None:
 
 
 @main.command(hidden=True)
-@_CONFIG
+@_configured
 @click.option("--sockets", type=click.IntRange(1), required=True)
+@click.option("--watchdog", type=float)
 @click.option("--relayed", type=click.Choice(["text", "json"]))
 @click.option("--reports", is_flag=True)
-def worker(config: Path, sockets: int, relayed: Literal["text", "json"] | None, reports: bool) -> None:
+def worker(
+    config: Path | None, sockets: int, watchdog: float | None, relayed: Literal["text", "json"] | None, reports: bool
+) -> None:
     """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
     from twisted.internet import reactor
 
     from pypihub.daemon.worker import run_worker
 
     try:
-        run_worker(config, sockets, reactor, sys.stdout, relayed, reports=reports)
+        run_worker(config, sockets, watchdog, reactor, sys.stdout, relayed=relayed, reports=reports)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
 @main.command()
+@_configured
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check_config(config: Path | None, file: Path | None) -> None:
+    """Tell whether FILE, a configuration, can be served: in one line, and by status 0 or 1. Nothing listens."""
+    from twisted.internet import reactor
+
+    from pypihub.daemon.service import check_config
+
+    chosen = _one_of(config, file)
+    if chosen is None:
+        raise click.UsageError("which FILE?")
+    try:
+        click.echo(check_config(chosen, reactor))
+    except ConfigError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command()
+@_configured
 @click.option(
     "--from",
     "folder",
@@ -80,8 +126,11 @@ def worker(config: Path, sockets: int, relayed: Literal["text", "json"] | None, 
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=3141, show_default=True, help="Where to serve.")
 @click.option("--once", is_flag=True, help="Stop after the installation: status 0 when it worked.")
-def demo(folder: Path | None, port: int, once: bool) -> None:
-    """Try PyPIHub without GitHub: a stand-in GitHub, the daemon, and a real pip install through it."""
+def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> None:
+    """Try PyPIHub without GitHub: a stand-in GitHub, the daemon, and a real pip install through it.
+
+    Of a configuration all counts but where to listen, which GitHub, whose packages, and the cache's folder.
+    """
     from twisted.internet import reactor
 
     from pypihub.daemon.foreground import start_service
@@ -96,5 +145,42 @@ def demo(folder: Path | None, port: int, once: bool) -> None:
     def start_daemon(config: Config) -> IService:
         return start_service(make_service(config, reactor))
 
+    try:
+        wanted = load_config(config)
+    except ConfigError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
     log_to(sys.stdout)
-    sys.exit(run_demo(reactor, start_daemon, folder=folder, port=port, once=once))
+    sys.exit(run_demo(reactor, start_daemon, config=wanted, folder=folder, port=port, once=once))
+
+
+@main.command()
+@_configured
+@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("version")
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why: pip and uv show it to whoever installs it all the same."
+)
+@click.option("--project", metavar="NAME", help="Which project, where several of the repository have this version.")
+@click.option("--undo", is_flag=True, help="Bring it back.")
+def yank(
+    config: Path | None,
+    repository: str,
+    version: str,
+    reason: str,
+    project: str | None,
+    undo: bool,
+) -> None:
+    """Yank a version: it is installed only where it is pinned.
+
+    The title of each release that holds its files becomes `[yanked] TEXT`, and with --undo the tag. The token comes
+    from PYPIHUB_TOKEN, GITHUB_TOKEN, GH_TOKEN or `gh auth token`, and must be allowed to write to the repository.
+    """
+    from pypihub.commands.yank import read_wish, run_yank
+
+    if undo and reason:
+        raise click.UsageError("--reason and --undo do not go together.")
+    try:
+        wish = read_wish(repository, version, project, reason, undo=undo)
+        run_yank(config, wish)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None

@@ -21,6 +21,10 @@ class ConfigError(PyPIHubError):
     """The configuration cannot be used; the text names the key and what it should be."""
 
 
+class CommandError(PyPIHubError):
+    """A command cannot do what it was told; the text says what to tell it instead."""
+
+
 class CredentialsError(PyPIHubError):
     """The request carries no credentials, or none that can be a GitHub owner and token."""
 

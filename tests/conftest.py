@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 from hypothesis import settings
 from support.hub import Hub, start_hub
+from support.process import Process
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
@@ -87,3 +90,20 @@ async def make_hub(reactor: Any) -> AsyncIterator[Callable[..., Any]]:
 async def hub(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
     """A hub as a user has it who configured nothing."""
     yield await make_hub()
+
+
+@pytest.fixture
+def run(reactor: Any, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Runs a command in a folder of its own, `run(*command, **environment)`; what runs after the test is killed."""
+    started: list[Process] = []
+
+    def start(*command: str, **environment: str) -> Process:
+        started.append(Process(reactor, list(command), cwd=tmp_path, environment=environment))
+        return started[-1]
+
+    yield start
+    left = [process for process in started if process.code is None]
+    for process in left:
+        process.signal("KILL")
+        pytest_twisted.blockon(Deferred.fromCoroutine(process.ends()))
+    assert not left, "a process was left running"

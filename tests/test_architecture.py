@@ -20,6 +20,7 @@ _ROOT = Path(pypihub.__file__).parent
 _FLOORS = (
     ("__main__",),
     ("cli",),
+    ("commands",),
     ("sandbox", "daemon"),
     ("web",),
     ("catalog",),

@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
+from pypihub.catalog.roots import Names
 from pypihub.catalog.shown import ShownFile
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
@@ -19,7 +20,7 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
 from pypihub.github.nodes import check_node_id
 from pypihub.index.mapping import Mapping as NameMapping
-from pypihub.index.model import Project, project_of
+from pypihub.index.model import File, Listing, Project, project_of
 from pypihub.index.names import Owner, Repository
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ class Catalog:
         github: GitHub,
         mapping: NameMapping,
         refused: RefusedTokens,
-        listings: Listings,
+        listings: Listings[Repository, Listing],
+        roots: Listings[Owner, Names],
         knowledge: Knowledge,
         owners: Collection[Owner] = (),
     ) -> None:
@@ -54,6 +56,7 @@ class Catalog:
         self._mapping = mapping
         self._refused = refused
         self._listings = listings
+        self._roots = roots
         self._knowledge = knowledge
         self._owners = frozenset(owners)
 
@@ -63,18 +66,30 @@ class Catalog:
             raise OwnerNotServedError(f"This server does not serve {credentials.owner}'s packages.")
         self._refused.check(credentials.token)
 
-    async def snapshot(self, credentials: Credentials, name: NormalizedName, *, fresh: bool = False) -> Snapshot:
+    async def snapshot(
+        self, credentials: Credentials, name: NormalizedName, *, fresh: bool = False
+    ) -> Snapshot[Listing]:
         """The listing of the project's repository; `fresh` for one that GitHub was asked for within a second."""
         self.admit(credentials)
         repository = self._mapping.repository(credentials.owner, name)
-        snapshot = await self.asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
-        check_owner(snapshot.name_with_owner, credentials.owner)
-        return snapshot
+        return await self.asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
 
-    async def project(self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot) -> tuple[Project, bool]:
+    async def root(self, credentials: Credentials, *, fresh: bool = False) -> Snapshot[Names]:
+        """The owner's projects; `fresh` as for `snapshot`."""
+        self.admit(credentials)
+        return await self.asked(credentials, self._roots.snapshot(credentials.token, credentials.owner, fresh=fresh))
+
+    def changed(self, token: Token, repository: Repository) -> None:
+        """The repository was changed with this token, which is shown that from now on."""
+        self._listings.expire(token, repository)
+        self._roots.expire(token, repository.owner)
+
+    async def project(
+        self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot[Listing]
+    ) -> tuple[Project, bool]:
         """The project with its files of all releases in the snapshot, and whether more is being found out of them."""
         repository = self._mapping.repository(credentials.owner, name)
-        listing = snapshot.listing()
+        listing = snapshot.content()
         project = project_of(listing, name)
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
@@ -113,6 +128,15 @@ class Catalog:
         asset = await self.asset(credentials, asset_id, filename)
         return await self.asked(credentials, self._knowledge.wheels.metadata(credentials.token, asset))
 
+    async def description(self, credentials: Credentials, wheel: File) -> bytes | None:
+        """METADATA of a wheel that `project` gave this caller; None where it turns out to have none."""
+        shown = self._knowledge.shown.find(credentials, wheel.asset_id, wheel.filename)
+        try:
+            known = await self._knowledge.wheels.known(shown.key) if shown is not None else None
+            return known if known is not None else await self.metadata(credentials, wheel.asset_id, wheel.filename)
+        except NotFoundError:
+            return None
+
     async def download_url(self, credentials: Credentials, asset_id: str, filename: str) -> tuple[SignedURL, float]:
         """The temporary URL of the file's bytes, and up to when it may be used; the same checks as for `asset`."""
         asset = await self.asset(credentials, asset_id, filename)
@@ -149,7 +173,7 @@ class Catalog:
                 raise
             repository = Repository(credentials.owner, old.repository.partition("/")[2])
             snapshot = await self._listings.snapshot(credentials.token, repository, fresh=True)
-            successor = successor_of(old, snapshot.listing())
+            successor = successor_of(old, snapshot.content())
             if successor is None:
                 raise
         return await self._knowledge.lookups.asset(credentials.token, successor)

@@ -54,6 +54,7 @@ class Delivery:
         self._mark: str | None = None  # of the release that was made for this
         self._release: RestRelease | None = None
         self._sent: list[tuple[NewAsset, int | None]] = []  # with the asset's number, once it is known
+        self._is_publishing = False
         self.asset: RestAsset | None = None
 
     async def run(self, listing: Listing) -> Published:
@@ -77,19 +78,25 @@ class Delivery:
         release = await self._open(place)
         for each in missing:
             await self._send(release, each)
-        if release.draft and self._rules.draft:
-            return Published.DRAFT
+        if release.draft and (self._rules.draft or not _is_ours(release)):
+            return Published.DRAFT  # one that somebody prepared is theirs to publish
         if release.draft:
             await self._publish(release)
         return Published.NEW if release.draft or self.asset is not None else Published.SAME
 
     async def undo(self) -> None:
-        """Takes back what was written; what others brought meanwhile stays. It may be called again where it failed."""
+        """Takes back what was written; what others brought meanwhile stays. It may be called again where it failed.
+
+        A release that turns out to be published, though GitHub did not say so, stays with the file: all is there. (To
+        delete an immutable one would spend its tag for ever.)
+        """
         if self._release is None and self._mark is not None:
             self._release = await self._releases.marked(self._tag, self._mark)
         if self._release is None or not (self._sent or self._mark):
             return
         try:
+            if self._is_publishing and not (await self._releases.get(self._release.id)).draft:
+                return
             assets = await self._releases.assets(self._release.id)
         except GoneError:
             return
@@ -154,14 +161,19 @@ class Delivery:
             self.asset = asset
 
     async def _publish(self, release: RestRelease) -> None:
-        is_marked = _MARK.fullmatch(release.body or "") is not None
-        published = await self._releases.publish(release.id, text="" if is_marked else None)
+        self._is_publishing = True
+        published = await self._releases.publish(release.id)
         if published.draft:
             raise UpstreamError("GitHub did not publish the release. Try again.")
 
     def _is_own(self, asset: RestAsset) -> bool:
         """Whether the asset was put there by this, as far as that is known."""
         return any(asset.id == number if number is not None else new.may_be(asset) for new, number in self._sent)
+
+
+def _is_ours(release: RestRelease) -> bool:
+    """Whether the draft was made here, be it by an upload that came to no end."""
+    return _MARK.fullmatch(release.body or "") is not None
 
 
 def _names(release: Release) -> set[str]:

@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from pypihub.catalog.catalog import Catalog, check_owner
 from pypihub.catalog.delivery import Delivery, Published
 from pypihub.catalog.facts import asset_key
-from pypihub.catalog.listings import Listings
 from pypihub.catalog.store import Store
 from pypihub.catalog.turns import Turns
 from pypihub.config import Publish
@@ -68,7 +67,7 @@ class GitHub(Protocol):
 class Publishing:
     """Publishes files, one at a time in each repository.
 
-    `pauses` are the seconds between the tries to undo what failed.
+    `pauses` are those of the client, in seconds: between two tries to undo what failed each is four times as long.
     """
 
     def __init__(
@@ -76,7 +75,6 @@ class Publishing:
         catalog: Catalog,
         github: GitHub,
         mapping: Mapping,
-        listings: Listings,
         store: Store,
         rules: Publish,
         check_archive: CheckArchive,
@@ -87,12 +85,11 @@ class Publishing:
         self._catalog = catalog
         self._github = github
         self._mapping = mapping
-        self._listings = listings
         self._store = store
         self._rules = rules
         self._check_archive = check_archive
         self._reactor = reactor
-        self._pauses = pauses
+        self._pauses = [4 * pause for pause in pauses]
         self._turns = Turns()
         self._checks = DeferredSemaphore(CHECKED_AT_ONCE)
         self._deliveries = DeferredSemaphore(DELIVERED_AT_ONCE)
@@ -160,7 +157,7 @@ class Publishing:
                 published, asset = await self._delivered(credentials, repository, upload, file)
                 if asset is not None:
                     await self._remember(upload, asset, metadata)
-                self._listings.expire(credentials.token, repository)
+                self._catalog.changed(credentials.token, repository)
                 return published
 
     async def _checked(self, upload: Upload, file: BinaryIO) -> Metadata | None:
@@ -210,7 +207,7 @@ class Publishing:
             except PyPIHubError as error:
                 is_hopeless = isinstance(error, TokenRefusedError | ForbiddenError)
                 if pause is None or is_hopeless:
-                    _log.warn("Publishing {what} left something behind: {why}", what=what, why=error.message)
+                    _log.warn("Publishing {what} may have left something behind: {why}", what=what, why=error.message)
                     break
                 await deferLater(self._reactor, pause)
 

@@ -1,32 +1,34 @@
-"""Snapshots: listings as one token saw them at a moment, packed so that their size is known."""
+"""Snapshots: what GitHub listed for one token at a moment, packed so that its size is known."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import msgspec
 
 from pypihub.github.tokens import TokenHash
-from pypihub.index.model import Listing
-from pypihub.index.names import Repository
+from pypihub.index.names import Owner, Repository
+
+S = TypeVar("S", Repository, Owner)
+V = TypeVar("V")
 
 _QUICK = 1  # zlib's level: a listing of 10,000 assets becomes a third in some milliseconds
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Listing)
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotKey:
-    """Whose view of which repository."""
+class SnapshotKey(Generic[S]):
+    """Whose view, and of what: a repository's releases, or an owner's projects."""
 
     who: TokenHash
-    repository: Repository
+    subject: S
 
 
 @dataclass(eq=False, slots=True)
-class Snapshot:
-    """A listing at a moment. Times are in seconds of the reactor's clock.
+class Snapshot(Generic[V]):
+    """What GitHub listed at a moment. Times are in seconds of the reactor's clock.
 
     Its `serial` number is its own. It is as GitHub said at `seen`, and shown without asking up to `until`; from
     `renew_at` on whoever shows it asks in the background. `is_troubled` while GitHub failed when it was asked last.
@@ -34,8 +36,8 @@ class Snapshot:
     """
 
     serial: int
-    name_with_owner: str
     packed: bytes
+    decoder: msgspec.msgpack.Decoder[V]
     seen: float
     until: float
     renew_at: float
@@ -46,15 +48,15 @@ class Snapshot:
         """For how many seconds it is as it is, where it is stale; else None."""
         return None if now < self.until else now - self.seen
 
-    def listing(self) -> Listing:
-        """The listing."""
-        return _DECODER.decode(zlib.decompress(self.packed))
+    def content(self) -> V:
+        """What was listed."""
+        return self.decoder.decode(zlib.decompress(self.packed))
 
     def end(self) -> None:
         """Nobody is shown this any more."""
         self.seen = self.until = self.renew_at = float("-inf")
 
 
-def pack(listing: Listing) -> bytes:
-    """The listing in a few bytes; equal listings are equal bytes."""
-    return zlib.compress(_ENCODER.encode(listing), _QUICK)
+def pack(content: object) -> bytes:
+    """What was listed in a few bytes; what is equal is equal bytes."""
+    return zlib.compress(_ENCODER.encode(content), _QUICK)

@@ -29,6 +29,11 @@ SSL_KEYS = ("server.endpoint (certKey)", "server.endpoint (privateKey)")
 
 _WORD = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.DOTALL)
 _KEY = re.compile(r"([A-Za-z]+)=(.*)", re.DOTALL)
+_SYSTEMD = re.compile(r"(?:haproxy:)*systemd:(.*)", re.DOTALL)
+_FAMILY = r"(?:INET6?|UNIX)"
+_INHERITED = re.compile(
+    rf"(?:domain=)?{_FAMILY}:(?:(?:index=)?[0-9]+|name=[^:]+)|(?:index=[0-9]+|name=[^:]+):domain={_FAMILY}"
+)
 _PARAMETERS = {
     "tls": ("path", "port", "backlog", "interface"),
     "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog", "extraCertChain"),
@@ -48,7 +53,15 @@ def pem_files(endpoint: str) -> list[Path]:
 
 
 def check_endpoint(endpoint: str) -> None:
-    """Raises ConfigError for TLS that would not answer anybody, or keep Twisted busy for ever."""
+    """Raises ConfigError for TLS that would not answer anybody, or keep Twisted busy for ever.
+
+    `systemd:…` Twisted looks at where systemd is, which a check of the file is not; here at its form alone.
+    """
+    if (match := _SYSTEMD.fullmatch(endpoint)) and not _INHERITED.fullmatch(match[1]):
+        raise ConfigError(
+            'server.endpoint: should name the socket and its family as "systemd:domain=INET:name=pypihub" does,'
+            f' not "{endpoint}"'
+        )
     kind, given = _read(endpoint)
     if kind == "tls":
         _check_folder(Path(given.get("path", "")))

@@ -50,10 +50,14 @@ class Door:
 
 
 class Doors:
-    """Listens as the reactor does, with a door in each port. All else is the reactor's own."""
+    """Listens as the reactor does, with a door in each port. All else is the reactor's own.
 
-    def __init__(self, reactor: Any) -> None:
+    `adopting` stands in for it where a port is adopted.
+    """
+
+    def __init__(self, reactor: Any, adopting: Any) -> None:
         self._reactor = reactor
+        self._adopting = adopting
         self._doors: list[Door] = []
 
     def __len__(self) -> int:
@@ -86,7 +90,7 @@ class Doors:
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> IListeningPort:
         """As the reactor's."""
-        opened: IListeningPort = self._reactor.adoptStreamPort(fileDescriptor, addressFamily, self._door(factory))
+        opened: IListeningPort = self._adopting.adoptStreamPort(fileDescriptor, addressFamily, self._door(factory))
         return opened
 
     def _door(self, factory: IProtocolFactory) -> Door:

@@ -18,21 +18,21 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import Publishing
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
-from pypihub.certificates import read_authorities
 from pypihub.config import Config, Log
 from pypihub.github.client import Client
-from pypihub.github.connecting import pooled_agent
-from pypihub.github.proxies import Proxies
+from pypihub.github.connecting import configured_agent
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.names import Owner
+from pypihub.index.model import Listing
+from pypihub.index.names import Owner, Repository
 from pypihub.tally import Tally
 from pypihub.web.access import AccessLog, Line
 from pypihub.web.addresses import ClientAddress
@@ -55,7 +55,8 @@ class House:
     memory: Memory[object, object]
     store: Store
     knowledge: Knowledge
-    listings: Listings
+    listings: Listings[Repository, Listing]
+    roots: Listings[Owner, Names]
     pages: Pages
     publishing: Publishing
     pool: HTTPConnectionPool
@@ -69,6 +70,7 @@ class House:
         """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
+        self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
         await self.pool.closeCachedConnections()
@@ -80,30 +82,29 @@ def build_house(
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
     `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
-    Raises ConfigError for a proxy that is none, and for authorities that are gone since the configuration was loaded.
+    Raises ConfigError like `configured_agent`.
     """
     github = config.github
-    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
-    agent, pool = pooled_agent(reactor, github.timeout, authorities, Proxies.of(os.environ))
+    agent, pool = configured_agent(github, os.environ, reactor)
     transport = Transport(agent, reactor, github.timeout, tally)
     client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, store, memory, reactor, tally)
-    listings = Listings(
-        client.listing, hasher, memory, reactor, ttl=config.cache.ttl, stale=config.cache.stale, tally=tally
-    )
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor, tally)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+    ttl, stale = config.cache.ttl, config.cache.stale
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
+    roots = Listings(
+        Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale, name="root", tally=tally
+    )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
-    catalog = Catalog(client, mapping, refused, listings, knowledge, owners)
+    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
+    publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
     front = Front(memory, hasher, refused, reactor.seconds, tally)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
-    publishing = Publishing(
-        catalog, client, mapping, listings, store, config.publish, check_archive, reactor, pauses=backoff
-    )
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     gate = Gate(config.limits, client_address, reactor.seconds)
@@ -111,7 +112,7 @@ def build_house(
     counted = tally if config.metrics.endpoint is not None else None
     health = Health(transport.breakers)
     inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
-    return House(inside, transport, client, memory, store, knowledge, listings, pages, publishing, pool)
+    return House(inside, transport, client, memory, store, knowledge, listings, roots, pages, publishing, pool)
 
 
 def _logs_requests(log: Log) -> bool:
@@ -123,8 +124,8 @@ def _knowledge(
     config: Config,
     client: Client,
     hasher: TokenHasher,
-    store: Store,
     memory: Memory[object, object],
+    store: Store,
     reactor: Any,
     tally: Tally,
 ) -> Knowledge:

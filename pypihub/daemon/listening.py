@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from select import POLLIN, poll
 from typing import Any
 
 import msgspec
@@ -11,7 +11,13 @@ from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +26,7 @@ from pypihub import __version__
 from pypihub.certificates import read_certificates
 from pypihub.config import Server
 from pypihub.config.endpoints import SSL_KEYS, check_endpoint, pem_files
+from pypihub.daemon.activation import check_names, is_activated
 from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
@@ -29,30 +36,20 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; a build farm's come all at once."""
 
 
-def make_endpoints(server: Server, reactor: Any) -> list[IStreamServerEndpoint]:
-    """Where to listen; raises ConfigError for an endpoint that Twisted does not know, or TLS that OpenSSL refuses."""
+def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamServerEndpoint]:
+    """Where to listen; `adopting` stands in for the reactor where systemd opened the port.
+
+    Raises ConfigError for an endpoint that Twisted does not know, a port that systemd did not hand down, or TLS that
+    OpenSSL refuses.
+    """
     if server.endpoint is not None:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-        return [described(reactor, text) for text in strings]
+        return [described(adopting if is_activated(text) else reactor, text) for text in strings]
     if server.tls is not None:
         context = _context(server.tls.crt, server.tls.key, ("server.tls.crt", "server.tls.key"))
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
     kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
     return [kind(reactor, server.port, backlog=BACKLOG, interface=server.host)]
-
-
-_SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
-
-
-def without_systemd(server: Server) -> Server:
-    """The same endpoints for a process that does not open them: systemd's sockets are found once, at the start.
-
-    In their place stands any port; whose endpoint it is decides the order.
-    """
-    if server.endpoint is None:
-        return server
-    endpoints = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-    return msgspec.structs.replace(server, endpoint=tuple(_SYSTEMD.sub(r"\1tcp:0", text) for text in endpoints))
 
 
 def in_force(old: Server, new: Server) -> Server:
@@ -65,9 +62,16 @@ def in_force(old: Server, new: Server) -> Server:
 def described(reactor: Any, text: str, key: str = "server.endpoint") -> IStreamServerEndpoint:
     """An endpoint by Twisted's description; raises ConfigError for one that is none, in which the key is named."""
     check_endpoint(text)
+    if is_activated(text):
+        check_names(text)
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:  # each of Twisted's parsers has errors of its own
+        if is_activated(text) and isinstance(error, LookupError):
+            raise ConfigError(
+                f'server.endpoint: systemd handed no socket down for "{text}"; it starts PyPIHub by a socket unit that'
+                " names it so (FileDescriptorName=)"
+            ) from None
         raise ConfigError(
             f'{key}: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
         ) from None
@@ -100,15 +104,27 @@ def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOpt
 class Listener(Service):
     """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
 
-    `address` is where it listens, once it does; `tells` is a line for the log about it, or empty.
+    `address` is where it listens, once it does; `tells` is a line for the log about it, or empty. Where it `accepts`,
+    connections that were made before it stops are accepted.
     """
 
-    def __init__(self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: str = TELLS) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: str = TELLS, accepts: bool = True
+    ) -> None:
         self._endpoint = endpoint
         self._site = site
         self._tells = tells
+        self._accepts = accepts
         self._port: IListeningPort | None = None
         self.address: IAddress | None = None
+
+    @property
+    def where(self) -> str:
+        """Its address in words."""
+        if self.address is None:
+            return "nothing"
+        host, number = getattr(self.address, "host", None), getattr(self.address, "port", None)
+        return str(self.address) if host is None else readable(host, number)
 
     def privilegedStartService(self) -> None:
         """Listens before twistd gives up its privileges."""
@@ -127,15 +143,29 @@ class Listener(Service):
         """Listens no more."""
         super().stopService()
         port, self._port, self.address = self._port, None, None
+        if IReadDescriptor.providedBy(port) and self._accepts:
+            _accept_all(port)
         stopping = port.stopListening() if port is not None else None
         return succeed(None) if stopping is None else stopping
 
     def _listens(self, port: IListeningPort) -> None:
         self._port, self.address = port, port.getHost()
         if self._tells:
-            _log.info(self._tells, version=__version__, address=_readable(self.address))
+            _log.info(self._tells, version=__version__, address=self.where)
 
 
-def _readable(address: IAddress) -> str:
-    host, number = getattr(address, "host", None), getattr(address, "port", None)
-    return str(address) if host is None else f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+def _accept_all(port: Any) -> None:
+    """Accepts the connections that wait: the system has made them, and would break them with the port."""
+    if port.fileno() < 0:  # it is gone already
+        return
+    waiting = poll()
+    waiting.register(port.fileno(), POLLIN)
+    for _ in range(BACKLOG):
+        if not waiting.poll(0):
+            return
+        port.doRead()
+
+
+def readable(host: str, port: object) -> str:
+    """An address as in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -7,6 +7,7 @@ ports and never accepts, so that other processes may, and one accepts what arriv
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -51,8 +52,8 @@ class OpenedPorts:
         return self._opened(self._reactor.listenUNIX(address, factory, **options))
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> IListeningPort:
-        """As the reactor's, but a socket's file stays as it is."""
-        port = SharedPort(socket.fromfd(fileDescriptor, addressFamily, socket.SOCK_STREAM), factory, self._reactor)
+        """As the reactor's, but of the family that the port has, and a socket's file stays as it is."""
+        port = SharedPort(socket.socket(fileno=os.dup(fileDescriptor)), factory, self._reactor)
         self._ports.append(port)
         return port
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 
-from pypihub.config import Config
+from pypihub.config import Config, load_config
+from pypihub.daemon.activation import AdoptedPorts, without_systemd
 from pypihub.daemon.doors import Doors
 from pypihub.daemon.house import House, build_house
-from pypihub.daemon.listening import TELLS, Listener, make_endpoints
+from pypihub.daemon.listening import TELLS, Listener, make_endpoints, readable
 from pypihub.daemon.logs import PLAIN, Manner
+from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
-from pypihub.daemon.reloading import Reloads
+from pypihub.daemon.reloading import Reloads, tell_of_restart
+from pypihub.daemon.renewing import Renewals
 from pypihub.daemon.reports import Reporter
 from pypihub.daemon.scraping import metrics_listener
 from pypihub.daemon.serving import Serving
@@ -29,33 +34,57 @@ from pypihub.tally import Tally
 def load_service(file: Path | None, config: Config, reactor: Any, manner: Manner) -> IService:
     """The daemon of a configuration, which is that of the `file` (None: the defaults); it obeys signals.
 
-    Its log is written in the given manner. Raises ConfigError.
+    Its log is written in the given manner. An init system is told how the daemon is. Raises ConfigError, which names
+    the file.
     """
     file = file and file.absolute()  # twistd may change the folder
+    watchdog, starter = watchdog_time(os.environ), InitSystem(os.environ)
     try:
         if file is not None and config.server.workers > 1:
-            supervisor = make_supervisor(config, file, reactor, manner)
-            return obeying(supervisor, supervisor.reload, reactor)
-        return make_reloading_service(config, file, reactor, manner=manner)
+            supervisor = make_supervisor(config, file, reactor, manner, watchdog=watchdog)
+            service = Announced(supervisor, starter, watchdog, reactor)
+            return obeying(service, Reloads(supervisor.reload, service).begin, reactor)
+        alone = make_service(config, reactor, manner=manner)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
+    return announced(alone, file, starter, watchdog, reactor)
 
 
-def make_reloading_service(
-    config: Config,
-    file: Path | None,
-    reactor: Any,
-    *,
-    ports: InheritedPorts | None = None,
-    manner: Manner = PLAIN,
-    reporter: Reporter | None = None,
-) -> MultiService:
-    """As `make_service`; reads the file again on SIGHUP, and certificates when their files change."""
-    service = make_service(config, reactor, ports=ports, manner=manner, reporter=reporter)
-    (serving,) = (each for each in service if isinstance(each, Serving))
-    reloads = Reloads(file, serving, reactor, tells=ports is None)
-    reloads.setServiceParent(service)
-    return obeying(service, reloads.reload, reactor)
+def announced(
+    alone: Alone, file: Path | None, starter: Starter, watchdog: float | None, reactor: Any, *, tells: bool = True
+) -> IService:
+    """The daemon, which reads its file again when it is told to by a signal, and tells its starter of that.
+
+    It `tells` the log of what takes a restart. `watchdog` is as for `Announced`.
+    """
+    service = Announced(alone, starter, watchdog, reactor)
+
+    async def reload() -> None:
+        config = load_config(file)
+        if tells:
+            tell_of_restart(alone.serving.server, config.server)
+        await alone.serving.reload(config)
+
+    return obeying(service, Reloads(reload, service).begin, reactor)
+
+
+def check_config(file: Path, reactor: Any) -> str:
+    """What a configuration file that can be served means, in one line; raises ConfigError as serving it would.
+
+    Nothing listens, is asked or is opened. Of a socket that systemd hands down only the name is checked.
+    """
+    config = load_config(file)
+    server = config.server
+    try:
+        make_service(msgspec.structs.replace(config, server=without_systemd(server)), reactor)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.message}") from None
+    if server.endpoint is None:
+        where = readable(server.host, server.port) + (" with TLS" if server.tls else "")
+    else:
+        where = server.endpoint if isinstance(server.endpoint, str) else " and ".join(server.endpoint)
+    by = f" by {server.workers} workers" if server.workers > 1 else ""
+    return f"{file}: is sound: it listens on {where}{by} and asks {config.github.api_url}"
 
 
 def make_service(
@@ -66,7 +95,7 @@ def make_service(
     ports: InheritedPorts | None = None,
     manner: Manner = PLAIN,
     reporter: Reporter | None = None,
-) -> MultiService:
+) -> Alone:
     """The daemon in this process as a service. Nothing listens, is asked or is opened until it is started.
 
     `backoff` are the pauses in seconds before GitHub is asked again. `ports` are those of a supervisor, which tells
@@ -77,13 +106,11 @@ def make_service(
     def build(config: Config, tally: Tally) -> House:
         return build_house(config, reactor, backoff, manner.log_access, tally)
 
-    doors = Doors(ports or reactor)
-    endpoints = make_endpoints(config.server, doors)
-    service = MultiService()
+    doors = Doors(ports or reactor, AdoptedPorts(reactor))
+    endpoints = make_endpoints(config.server, doors, doors)
     serving = Serving(config, build, doors)
-    serving.setServiceParent(service)
-    for endpoint in endpoints:
-        Listener(endpoint, serving.site, tells=TELLS if ports is None else "").setServiceParent(service)
+    listeners = [Listener(endpoint, serving.site, tells=TELLS if ports is None else "") for endpoint in endpoints]
+    alone = Alone(serving, listeners, Renewals(serving, reactor))
     if config.metrics.endpoint is not None:
         from pypihub.daemon.metrics import Metrics  # Prometheus' library takes some memory
 
@@ -91,5 +118,26 @@ def make_service(
         if reporter is not None:
             reporter.collect = collect
         elif ports is None:
-            metrics_listener(config.metrics.endpoint, lambda: succeed(collect()), reactor).setServiceParent(service)
-    return service
+            metrics_listener(config.metrics.endpoint, lambda: succeed(collect()), reactor).setServiceParent(alone)
+    return alone
+
+
+class Alone(MultiService):
+    """What is served, and the ports that it is served on; `ready` fires once all listen and the store is open."""
+
+    def __init__(self, serving: Serving, listeners: Sequence[Listener], renewals: Renewals) -> None:
+        super().__init__()
+        self.serving = serving
+        self._listeners = listeners
+        for service in (serving, *listeners, renewals):
+            service.setServiceParent(self)
+
+    @property
+    def ready(self) -> Deferred[None]:
+        """The ports listen at once, or starting fails."""
+        return self.serving.opened
+
+    @property
+    def status(self) -> str:
+        """Where it listens."""
+        return "Listens on " + ", ".join(listener.where for listener in self._listeners)

@@ -9,24 +9,28 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pypihub.config import Config, Server
 from pypihub.config.endpoints import pem_files
+from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.doors import Doors, Taken
 from pypihub.daemon.house import House
-from pypihub.daemon.listening import in_force, make_endpoints, without_systemd
+from pypihub.daemon.listening import in_force, make_endpoints
 from pypihub.errors import ConfigError
 from pypihub.tally import Tally
 from pypihub.web.site import HubSite
+
+_log = Logger("pypihub")
 
 
 class Serving(Service):
     """Opens the store at the start (not before twistd has forked).
 
     In the end, while nothing listens any more, it waits for the answers under way, then ends the background. `build`
-    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. Its `tally` goes
-    on from house to house.
+    makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. `opened` fires
+    once the store is open. The `tally` goes on from house to house.
     """
 
     def __init__(self, config: Config, build: Callable[[Config, Tally], House], doors: Doors) -> None:
@@ -37,6 +41,7 @@ class Serving(Service):
         self._house = build(config, self.tally)
         self._left: dict[Deferred[Any], Deferred[None]] = {}
         self.site = HubSite(self._house.inside)
+        self.opened: Deferred[None] = Deferred()
 
     @property
     def server(self) -> Server:
@@ -51,7 +56,7 @@ class Serving(Service):
     def startService(self) -> None:
         """Opens the house."""
         super().startService()
-        Deferred.fromCoroutine(self._house.open())
+        Deferred.fromCoroutine(self._house.open()).addCallback(self.opened.callback)
 
     def stopService(self) -> Deferred[None]:
         """Ends all that goes on."""
@@ -85,7 +90,7 @@ class Serving(Service):
             return []
         taken = Taken()
         failures: list[Failure] = []
-        for endpoint in make_endpoints(without_systemd(server), taken):
+        for endpoint in make_endpoints(without_systemd(server), taken, taken):
             endpoint.listen(self.site).addErrback(failures.append)
         if failures or len(taken.factories) != len(self._doors):
             raise ConfigError("server.endpoint: is of a kind whose certificates are renewed by a restart only")
@@ -94,17 +99,21 @@ class Serving(Service):
     def _leave(self, house: House, answered: Deferred[Any]) -> None:
         async def close() -> None:
             await answered
-            self._left.pop(answered)
             await house.close()
 
-        self._left[answered] = Deferred.fromCoroutine(close())
+        def left(_: None) -> None:
+            del self._left[answered]
+
+        leaving = self._left[answered] = Deferred.fromCoroutine(close())
+        leaving.addErrback(lambda failure: _log.failure("What was served before could not be closed", failure))
+        leaving.addCallback(left)
 
     async def _end(self) -> None:
         await self.site.end(self._server.drain)
-        left = dict(self._left)
-        for answered in left:
+        leaving = list(self._left.values())
+        for answered in list(self._left):
             answered.cancel()  # where one takes longer than we wait
-        await DeferredList(list(left.values()))
+        await DeferredList(leaving)
         await self._house.close()
 
 

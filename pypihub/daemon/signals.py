@@ -30,11 +30,12 @@ class Signals(Service):
         self._reactor = reactor
 
     def privilegedStartService(self) -> None:
-        """Takes SIGHUP; whatever is started afterwards is safe from it."""
+        """Takes them; whatever is started afterwards is safe from them."""
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reload))
+        self._take_term()
 
     def startService(self) -> None:
-        """Takes SIGTERM as soon as the reactor, which takes it too, runs."""
+        """Takes SIGTERM again as soon as the reactor, which takes it too, runs."""
         super().startService()
         self._reactor.callWhenRunning(self._take_term)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -15,23 +16,31 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypihub.config import load_config
+from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
-from pypihub.daemon.listening import without_systemd
 from pypihub.daemon.logs import Manner, hand_over_to, log_to
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.reports import Reporter
-from pypihub.daemon.service import make_reloading_service
+from pypihub.daemon.service import announced, make_service
 from pypihub.daemon.supervisor import FIRST_SOCKET
+from pypihub.daemon.workers import TOLD
 
 
 def run_worker(
-    file: Path, sockets: int, reactor: Any, stdout: IO[str], relayed: Literal["text", "json"] | None, *, reports: bool
+    file: Path | None,
+    sockets: int,
+    watchdog: float | None,
+    reactor: Any,
+    stdout: IO[str],
+    *,
+    relayed: Literal["text", "json"] | None,
+    reports: bool,
 ) -> None:
     """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
 
-    It logs to `stdout`: for the supervisor where that relays the log, which has the requests' lines in this form. With
-    `reports` there is a pipe behind the sockets for metrics.
-    Raises ConfigError for a configuration that cannot be served.
+    With `watchdog` the supervisor takes so many seconds of silence for a hang. It logs to `stdout`: for the supervisor
+    where that relays the log, which has the requests' lines in this form. With `reports` there is a pipe behind the
+    sockets for metrics. Raises ConfigError for a configuration that cannot be served.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the log's file is the supervisor's, and init systems tell all
@@ -40,10 +49,23 @@ def run_worker(
     manner = Manner(relayed or config.log.format)
     reporter = Reporter(FIRST_SOCKET + sockets, reactor) if reports else None
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
-    config = msgspec.structs.replace(config, server=without_systemd(config.server))
-    service = make_reloading_service(config, file, reactor, ports=ports, manner=manner, reporter=reporter)
+    config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
+    service = make_service(config, reactor, ports=ports, manner=manner, reporter=reporter)
     Lifeline(0, reactor, reporter.report if reporter is not None else None).setServiceParent(service)
-    run_service(service, reactor)
+    run_service(announced(service, file, SupervisorPipe(TOLD), watchdog, reactor, tells=False), reactor)
+
+
+class SupervisorPipe:
+    """Who started this process, at the other end of a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def tell(self, *lines: str) -> None:
+        """As of `Starter`."""
+        with suppress(OSError):  # it has gone, or does not read
+            os.write(self._descriptor, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 @implementer(IReadDescriptor)

@@ -18,6 +18,7 @@ class Call(StrEnum):
     """What a call is for."""
 
     LISTING = "listing"
+    SURVEY = "survey"
     LOOKUP = "lookup"
     REST = "rest"
     STORAGE = "storage"

@@ -32,10 +32,11 @@ from pypihub.github.queries import LookupQuery, Query
 from pypihub.github.releases import Releases
 from pypihub.github.rest import Rest
 from pypihub.github.storage import Storage
+from pypihub.github.survey import Sight, survey
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.model import Listing
-from pypihub.index.names import Repository
+from pypihub.index.names import Owner, Repository
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Query[Any])
@@ -67,7 +68,11 @@ class Client:
 
         Raises NotFoundError and the other errors of `pypihub.errors` that begin with GitHub.
         """
-        return await read_listing(partial(self._answer, token), repository)
+        return await read_listing(partial(self._answer, token, Call.LISTING), repository)
+
+    async def survey(self, token: Token, owner: Owner, sight: Sight) -> None:
+        """Shows `sight` the files of all repositories of the owner that the token may see; raises like `listing`."""
+        await survey(partial(self._answer, token, Call.SURVEY), owner, sight)
 
     async def assets(self, token: Token, ids: Sequence[str]) -> tuple[ReleaseAsset | PyPIHubError, ...]:
         """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""
@@ -115,8 +120,8 @@ class Client:
             raise UpstreamError(f"GitHub gave no download URL for this file (status {reply.status}).")
         return Source(_checked(SignedURL(location)))
 
-    async def _answer(self, token: Token, query: Query[T]) -> T:
-        return await self._ask(token, query, read_answer, Call.LISTING)
+    async def _answer(self, token: Token, kind: Call, query: Query[T]) -> T:
+        return await self._ask(token, query, read_answer, kind)
 
     async def _ask(self, token: Token, query: Q, read: Callable[[Reply, Q, float], T], kind: Call) -> T:
         """The answer to the query, made smaller where GitHub found it too large."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.x509 import Certificate
@@ -16,6 +16,8 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from pypihub.certificates import read_authorities
+from pypihub.config import GitHub
 from pypihub.github.proxies import Proxies
 from pypihub.github.tunnels import Tunnel
 
@@ -31,6 +33,15 @@ def pooled_agent(
     pool.maxPersistentPerHost = 10
     ways = _Ways(reactor, timeout, authorities, proxies or Proxies())
     return Agent.usingEndpointFactory(reactor, ways, pool=pool), pool
+
+
+def configured_agent(github: GitHub, environment: Mapping[str, str], reactor: Any) -> tuple[Agent, HTTPConnectionPool]:
+    """As `pooled_agent`, for the configured GitHub, by way of the environment's proxy.
+
+    Raises ConfigError for a proxy that is none, and for authorities that are gone since the configuration was loaded.
+    """
+    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
+    return pooled_agent(reactor, github.timeout, authorities, Proxies.of(environment))
 
 
 @implementer(IAgentEndpointFactory)

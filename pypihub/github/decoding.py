@@ -128,21 +128,24 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Size = Annotated[int, Meta(ge=0)]
 
 
-class _Answer(Struct, frozen=True, rename="camel"):
-    """A part of an answer."""
+class Answer(Struct, frozen=True, rename="camel"):
+    """A part of an answer, under GitHub's names."""
 
 
-class _PageInfo(_Answer, frozen=True):
+class PageInfo(Answer, frozen=True):
+    """What lies behind a page."""
+
     has_next_page: bool
     end_cursor: str | None
 
     def more(self) -> str | None:
+        """The cursor behind the page where there is more; raises msgspec.ValidationError where that has none."""
         if self.has_next_page and self.end_cursor is None:
             raise msgspec.ValidationError("a next page without a cursor")
         return self.end_cursor if self.has_next_page else None
 
 
-class _AssetNode(_Answer, frozen=True, gc=False):
+class _AssetNode(Answer, frozen=True, gc=False):
     id: str
     name: str
     size: Size
@@ -150,8 +153,8 @@ class _AssetNode(_Answer, frozen=True, gc=False):
     digest: str | None = None
 
 
-class _Assets(_Answer, frozen=True):
-    page_info: _PageInfo
+class _Assets(Answer, frozen=True):
+    page_info: PageInfo
     nodes: tuple[_AssetNode | None, ...]
 
     def page(self) -> AssetsPage:
@@ -159,7 +162,7 @@ class _Assets(_Answer, frozen=True):
         return AssetsPage(tuple(assets), self.page_info.more())
 
 
-class _ReleaseNode(_Answer, frozen=True):
+class _ReleaseNode(Answer, frozen=True):
     id: str
     is_draft: bool
     published_at: Moment | None
@@ -173,49 +176,49 @@ class _ReleaseNode(_Answer, frozen=True):
         return ReleasePart(release, page.more)
 
 
-class _Releases(_Answer, frozen=True):
+class _Releases(Answer, frozen=True):
     total_count: int
-    page_info: _PageInfo
+    page_info: PageInfo
     nodes: tuple[_ReleaseNode | None, ...]
 
 
-class _ReleaseId(_Answer, frozen=True):
+class _ReleaseId(Answer, frozen=True):
     id: str
 
 
-class _Opposite(_Answer, frozen=True):
+class _Opposite(Answer, frozen=True):
     nodes: tuple[_ReleaseId | None, ...]
 
 
-class _Repository(_Answer, frozen=True):
+class _Repository(Answer, frozen=True):
     name_with_owner: str
     is_archived: bool
     releases: _Releases
     opposite: _Opposite | None = None
 
 
-class _ListingData(_Answer, frozen=True):
+class _ListingData(Answer, frozen=True):
     repository: _Repository
 
 
-class _ReleaseOfAssets(_Answer, frozen=True):
+class _ReleaseOfAssets(Answer, frozen=True):
     release_assets: _Assets
 
 
-class _AssetsData(_Answer, frozen=True):
+class _AssetsData(Answer, frozen=True):
     node: _ReleaseOfAssets
 
 
-class _RepositoryName(_Answer, frozen=True):
+class _RepositoryName(Answer, frozen=True):
     name_with_owner: str
 
 
-class _ReleaseOfAsset(_Answer, frozen=True):
+class _ReleaseOfAsset(Answer, frozen=True):
     is_draft: bool
     repository: _RepositoryName
 
 
-class _ReleaseAsset(_Answer, frozen=True):
+class _ReleaseAsset(Answer, frozen=True):
     name: str
     size: Size
     created_at: Moment

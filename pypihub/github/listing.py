@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import structs
 
-from pypihub.errors import UpstreamError
+from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import ListingPage, ReleasePart
 from pypihub.github.queries import AssetsQuery, ListingQuery, Query
 from pypihub.github.together import together
@@ -34,10 +34,13 @@ class Ask(Protocol):
 async def read_listing(ask: Ask, repository: Repository) -> Listing:
     """All releases of the repository with all their assets; one call up to 100 releases of up to 100 assets.
 
-    Raises what `ask` raises, and UpstreamError where GitHub's pages come to no end.
+    Raises what `ask` raises, NotFoundError for one that has moved to another owner (GitHub still finds it by its old
+    name), and UpstreamError where GitHub's pages come to no end.
     """
     query = ListingQuery(repository)
     page, following = await ask(query)
+    if page.name_with_owner.partition("/")[0].lower() != repository.owner.lower():
+        raise NotFoundError(f"This does not belong to {repository.owner}.")
     reading = _Reading(ask, query)
     reading.take(page, query, following)
     await together(reading.read(reading.front), reading.read(reading.back))

@@ -27,8 +27,13 @@ class Places:
         self._free = MOST_AT_ONCE
         self._taken: dict[TokenHash | None, int] = {}
         self._queues: dict[TokenHash | None, _Queue] = {}  # the next whose turn it is comes first
-        self.waiting = 0
+        self._waiting = 0
         self._handing_out = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._waiting
 
     def take(self, who: TokenHash | None) -> Deferred[None]:
         """Fires when there is a place, which is the caller's until `give_back`; cancelled, it waits no more.
@@ -36,11 +41,11 @@ class Places:
         Raises BusyError where too many wait. It also fires with it: where the queue is full, whoever has the most in
         it makes room, so that no token keeps the others out.
         """
-        if not self._may_have_one(who) and self.waiting >= MOST_WAITING:
+        if not self._may_have_one(who) and self._waiting >= MOST_WAITING:
             self._make_room(who)
         waiter: Deferred[None] = Deferred(lambda left: self._remove(who, left))
         self._queues.setdefault(who, {})[waiter] = None
-        self.waiting += 1
+        self._waiting += 1
         self._hand_out()
         return waiter
 
@@ -91,4 +96,4 @@ class Places:
         del queue[waiter]
         if not queue:
             del self._queues[who]
-        self.waiting -= 1
+        self._waiting -= 1

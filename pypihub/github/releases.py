@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from pypihub.errors import ForbiddenError, PyPIHubError, UploadRefusedError, UpstreamError
 from pypihub.github.patience import Patience
 from pypihub.github.rest import NO_WRITE_ACCESS, GoneError, Rest, TakenError
-from pypihub.github.uploading import file_body, upload_address
+from pypihub.github.uploading import FileBody, upload_address
 
 T = TypeVar("T")
 
@@ -117,15 +117,26 @@ class Releases:
         """The release that `create` made with this mark."""
         return next((release for release in await self.tagged(tag) if release.body == mark), None)
 
-    async def publish(self, number: int, *, text: str | None = None) -> RestRelease:
-        """Publishes a draft; raises TakenError where another release has its tag. A `text` replaces its own."""
-        sent = {"draft": False} if text is None else {"draft": False, "body": text}
+    async def publish(self, number: int) -> RestRelease:
+        """Publishes a draft, without its text; raises TakenError where another release has its tag."""
+        sent = {"draft": False, "body": ""}
 
         async def look() -> RestRelease | None:
             release = await self.get(number)
             return None if release.draft else release
 
         return await self._surely(lambda: self._rest.write("PATCH", f"/releases/{number}", sent, RestRelease), look)
+
+    async def rename(self, number: int, title: str) -> RestRelease:
+        """Gives the release another title. GitHub lets immutable ones have it, too."""
+
+        async def write() -> RestRelease:
+            try:
+                return await self._rest.write("PATCH", f"/releases/{number}", {"name": title}, RestRelease)
+            except GoneError:  # the release was there a moment ago
+                raise ForbiddenError(f"GitHub refuses to change a release. {NO_WRITE_ACCESS}") from None
+
+        return await self._patiently(write)
 
     async def delete(self, number: int) -> None:
         """Deletes the release with all its assets; it may be gone already."""
@@ -148,8 +159,7 @@ class Releases:
         is_lost = False  # whether an asset that is there may be this call's
         for pause in (*self._patiently.pauses, None):
             try:
-                body = file_body(new.file, self._reactor)
-                return await self._rest.upload(address, body, new.size, RestAsset), True
+                return await self._sent(address, new), True
             except GoneError as error:
                 trouble: PyPIHubError = error
                 await self._refuse_reader(release, new)
@@ -163,6 +173,14 @@ class Releases:
             if there is not None:
                 return there, is_lost
         raise trouble
+
+    async def _sent(self, address: str, new: NewAsset) -> RestAsset:
+        """GitHub's answer to one upload."""
+        body = FileBody(new.file, self._reactor)
+        try:
+            return await self._rest.upload(address, body, new.size, RestAsset)
+        finally:
+            body.end()
 
     async def _settled(self, release: RestRelease, new: NewAsset) -> RestAsset | None:
         """The asset that has the name and the bytes; None where the name is free, for a stuck one has to go."""

@@ -23,7 +23,7 @@ from pypihub.github.transport import Transport
 T = TypeVar("T")
 
 NO_WRITE_ACCESS = (
-    "Publishing needs a token that may write to the repository: a fine-grained one with Contents: write, or a classic "
+    "This needs a token that may write to the repository: a fine-grained one with Contents: write, or a classic "
     "one with repo, of a user who may push."
 )
 _JSON = {"Accept": "application/vnd.github+json"}

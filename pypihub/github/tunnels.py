@@ -22,7 +22,10 @@ _END = re.compile(rb"\r?\n\r?\n")
 
 
 class ProxyError(ConnectError):
-    """The proxy opens no way"""
+    """The proxy does not open the way to GitHub."""
+
+    def __str__(self) -> str:
+        return f"the proxy opens no way, {self.args[0]}"
 
 
 @implementer(IStreamClientEndpoint)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlsplit
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.web.client import FileBodyProducer
-from twisted.web.iweb import IBodyProducer
 
 from pypihub.errors import UpstreamError
+
+T = TypeVar("T")
 
 _PIECE = 64 * 1024
 """Bytes that are read at once."""
@@ -43,19 +45,38 @@ def _is_related(address: str, api_url: str) -> bool:
     return there.scheme == api.scheme and (there.hostname == host or (host.startswith("api.") and beside))
 
 
-def file_body(file: BinaryIO, reactor: IReactorTime) -> IBodyProducer:
-    """The whole file as a body that is read as fast as it is sent; the file stays open."""
-    file.seek(0)
-    cooperator = Cooperator(scheduler=lambda work: reactor.callLater(0, work))
-    body: IBodyProducer = FileBodyProducer(_LeftOpen(file), cooperator, _PIECE)
-    return body
+class FileBody(FileBodyProducer):
+    """A whole file as the body of a request, read as fast as it is sent; the file stays open.
+
+    `end` is to be called when the request is over: GitHub may answer before it has read all.
+    """
+
+    def __init__(self, file: BinaryIO, reactor: IReactorTime) -> None:
+        file.seek(0)
+        cooperator = Cooperator(scheduler=lambda work: reactor.callLater(0, work))
+        super().__init__(_LeftOpen(file), cooperator, _PIECE)
+        self._consumer: Any = None  # while the body is being sent
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Called by Twisted once there is a connection."""
+        self._consumer = consumer
+        return super().startProducing(consumer).addCallback(self._sent)
+
+    def end(self) -> None:
+        """Reads no more of the file: the next request may send it again, or its owner close it."""
+        if self._consumer is not None:
+            self.stopProducing()
+            self._consumer._consumer.abortConnection()  # Twisted has no name for a connection that is of no use now
+
+    def _sent(self, result: T) -> T:
+        self._consumer = None
+        return result
 
 
 class _LeftOpen:
-    """A file that Twisted may not close: it may have to be sent again."""
+    """A file that Twisted may not close."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
     def close(self) -> None:

@@ -39,9 +39,9 @@ def check_archive(upload: Upload, file: BinaryIO) -> CheckedArchive:
 
 def _checked(upload: Upload, file: BinaryIO) -> CheckedArchive:
     if upload.is_wheel:
+        check_wheel(file, upload.size)
         metadata = _metadata(upload, file)
         _check_requires_python(upload.requires_python, metadata.requires_python)
-        check_wheel(file, upload.size)
         return CheckedArchive(metadata)
     headers = read_sdist(upload.filename, Identity(upload.name, upload.version), file, upload.size)
     _check_requires_python(upload.requires_python, requires_python(headers))

@@ -48,11 +48,20 @@ def read_headers(content: bytes) -> Message:
     That parser is slow and wants up to a hundred times the memory, so it gets no body and no more than there is
     in real files. Raises LongHeadersError for more.
     """
-    blank = _BLANK_LINE.search(content)
-    end = blank.start() if blank else len(content)
+    end = _end_of_headers(content)
     if end > _LARGEST_HEADERS or content.count(b"\n", 0, end) + content.count(b"\r", 0, end) > _MOST_HEADER_LINES:
         raise LongHeadersError("The headers are too long.")
     return HeaderParser().parsestr(content[:end].decode("utf-8", "replace"))
+
+
+def read_body(content: bytes) -> str:
+    """What stands behind the headers: the description. Bytes that are no UTF-8 are replaced."""
+    return content[_end_of_headers(content) :].decode("utf-8", "replace")
+
+
+def _end_of_headers(content: bytes) -> int:
+    blank = _BLANK_LINE.search(content)
+    return blank.start() if blank else len(content)
 
 
 def only(headers: Message, name: str) -> str:

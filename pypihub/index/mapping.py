@@ -65,6 +65,11 @@ class Mapping:
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules = tuple(rules)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether there is no rule: then every project is in the repository of its own name."""
+        return not self._rules
+
     def repository(self, owner: Owner, project: NormalizedName) -> Repository:
         """The repository of `project` among `owner`'s.
 

@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pypihub.index.names import FileNames
+from pypihub.index.yanked import yanked_reason
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
 
@@ -66,7 +67,8 @@ class File(Struct, frozen=True, gc=False):
 
     `asset_id` and `filename` make its URL, `size` is in bytes, `sha256` is 64 hex digits where they are known,
     `upload_time` is when it could first be installed. `core_metadata` (PEP 658, PEP 714) tells whether METADATA
-    can be had beside the file: by its sha256 once it was read, True before, False where there is none.
+    can be had beside the file: by its sha256 once it was read, True before, False where there is none. `yanked`
+    (PEP 592) is the reason, or True where there is none.
     """
 
     filename: str
@@ -77,6 +79,7 @@ class File(Struct, frozen=True, gc=False):
     upload_time: datetime
     core_metadata: str | bool = False
     requires_python: str | None = None
+    yanked: str | bool = False
 
     @property
     def is_wheel(self) -> bool:
@@ -119,6 +122,7 @@ def _files(releases: Iterable[Release], names: FileNames) -> Iterator[File]:
     for release in releases:
         if release.is_draft:
             continue
+        yanked = yanked_reason(release.title)
         for asset in release.assets:
             version = names.version(asset.name) if asset.size else None
             if version is not None:
@@ -129,6 +133,7 @@ def _files(releases: Iterable[Release], names: FileNames) -> Iterator[File]:
                     size=asset.size,
                     sha256=_sha256(asset.digest),
                     upload_time=_upload_time(release, asset),
+                    yanked=yanked,
                 )
 
 

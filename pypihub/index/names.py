@@ -26,7 +26,7 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 _FILENAME = re.compile(r"[\x21-\x7e]+")
-_SDIST_SUFFIXES = (".tar.gz", ".zip")
+SDIST_SUFFIXES = (".tar.gz", ".zip")
 _LONGEST_NAME = 200
 # A wheel's name stands for every combination of its tags. Real ones have a dozen; 255 characters fit 64,000.
 _MOST_TAGS = 200
@@ -77,7 +77,7 @@ class FileNames:
     """
 
     def __init__(self, project: NormalizedName) -> None:
-        self._project = project
+        self.project = project
         spelled = r"[-_.]+".join(re.escape(part) for part in project.split("-"))
         self._prefix = re.compile(rf"(?:{spelled})-", re.IGNORECASE | re.ASCII)
         self._versions: dict[str, Version | None] = {}  # one object for all files of a version saves megabytes, too
@@ -92,7 +92,7 @@ class FileNames:
             return self._wheel_version(filename)
         if not _FILENAME.fullmatch(filename):
             return None
-        for suffix in _SDIST_SUFFIXES:
+        for suffix in SDIST_SUFFIXES:
             if filename.endswith(suffix):
                 return _version(filename[prefix.end() : -len(suffix)])
         return None
@@ -114,7 +114,7 @@ class FileNames:
     def _stem_version(self, stem: str) -> Version | None:
         """The version in `name-version`, where the name is the project's."""
         wheel = _parsed_wheel(f"{stem}-py3-none-any.whl")
-        return wheel[1] if wheel is not None and wheel[0] == self._project else None
+        return wheel[1] if wheel is not None and wheel[0] == self.project else None
 
 
 def _is_tail(tail: str) -> bool:

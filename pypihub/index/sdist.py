@@ -95,6 +95,6 @@ class _Links:
         """
         parts = _SEPARATOR.split(member.target)
         up = next((number for number, part in enumerate(parts) if part != b".."), len(parts))
-        is_absolute = not parts[0] or b":" in parts[0] or b"\0" in member.target
+        is_absolute = not parts[0] or parts[0][1:2] == b":" or b"\0" in member.target
         if is_absolute or b".." in parts[up:] or member.path.count(b"/") - up < 1:
             raise BrokenArchiveError(f"The link '{shown(member.path)}' leads out of its folder.")

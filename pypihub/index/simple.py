@@ -37,33 +37,36 @@ class Page:
 def project_page(project: Project, form: Format) -> Page:
     """The page of a project's files, as it stands at `/simple/<project>/`."""
     if form is Format.JSON:
-        return _page(msgspec.json.encode(_project_json(project)), form)
+        return make_page(msgspec.json.encode(_project_json(project)), form.content_type)
     anchors = (_anchor(_file_url(file), file.filename, _attributes(file)) for file in project.files)
     status = ("archived",) if project.archived else ()
-    return _page(_html(f"Links for {project.name}", anchors, status), form)
+    return make_page(_html(f"Links for {project.name}", anchors, status), form.content_type)
 
 
 def root_page(projects: Iterable[NormalizedName], form: Format) -> Page:
     """The page of all projects, as it stands at `/simple/`."""
     if form is Format.JSON:
         root = {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in projects]}
-        return _page(msgspec.json.encode(root), form)
-    return _page(_html("Simple index", (_anchor(f"{name}/", name) for name in projects)), form)
+        return make_page(msgspec.json.encode(root), form.content_type)
+    anchors = (_anchor(f"{name}/", name) for name in projects)
+    return make_page(_html("Simple index", anchors), form.content_type)
 
 
-def _page(body: bytes, form: Format) -> Page:
-    digest = hashlib.sha256(form.content_type.encode() + b"\0" + body)
-    return Page(body, form.content_type, f'"{digest.hexdigest()[:32]}"')
+def make_page(body: bytes, content_type: str) -> Page:
+    """The page that is this body, with its entity tag."""
+    digest = hashlib.sha256(content_type.encode() + b"\0" + body)
+    return Page(body, content_type, f'"{digest.hexdigest()[:32]}"')
 
 
 def _file_url(file: File) -> str:
     """From `/simple/<project>/` to the file, with its hash, which JSON has beside the URL."""
     fragment = f"#sha256={file.sha256}" if file.sha256 else ""
-    return _asset_url(file) + fragment
+    return asset_url(file) + fragment
 
 
-def _asset_url(file: File) -> str:
-    return f"../../asset/{_quoted(file.asset_id)}/{_quoted(file.filename)}"
+def asset_url(file: File, root: str = "../..") -> str:
+    """The file's URL, where `root` leads from the page to the owner's root; from `/simple/<project>/` by default."""
+    return f"{root}/asset/{_quoted(file.asset_id)}/{_quoted(file.filename)}"
 
 
 def _quoted(text: str) -> str:
@@ -90,6 +93,7 @@ class _FileEntry(Struct, frozen=True, rename="kebab", omit_defaults=True, gc=Fal
     upload_time: datetime
     requires_python: str | None = None
     core_metadata: bool | _Hashes = False
+    yanked: bool | str = False
 
 
 def _project_json(project: Project) -> dict[str, object]:
@@ -108,12 +112,13 @@ def _file_entry(file: File) -> _FileEntry:
     metadata = _Hashes(file.core_metadata) if isinstance(file.core_metadata, str) else file.core_metadata
     return _FileEntry(
         file.filename,
-        _asset_url(file),
+        asset_url(file),
         _Hashes(file.sha256),
         file.size,
         file.upload_time.astimezone(UTC),
         file.requires_python,
         metadata,
+        file.yanked,
     )
 
 
@@ -124,6 +129,8 @@ def _attributes(file: File) -> str:
     if file.core_metadata:
         value = f"sha256={file.core_metadata}" if isinstance(file.core_metadata, str) else "true"
         attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
+    if file.yanked:
+        attributes += f' data-yanked="{escape(file.yanked) if isinstance(file.yanked, str) else ""}"'
     return attributes
 
 

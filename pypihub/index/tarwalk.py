@@ -19,6 +19,15 @@ _BLOCK = 512
 _LARGEST_EXTENSION = 2**20  # a pax header; those of macOS hold some kilobytes of attributes
 _MOST_INFLATED = 4 * 2**30  # all of it is inflated: a gigabyte takes some seconds
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+_UNUSED_NUMBER = re.compile(rb"[\x80\xff].*|[ ]*[0-7]*[ ]*(?:\0.*)?", re.DOTALL)
+_UNUSED_NUMBERS = (
+    (100, 108),
+    (108, 116),
+    (116, 124),
+    (136, 148),
+    (329, 337),
+    (337, 345),
+)  # mode, owners, times, devices
 _PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
 _DECIMAL = re.compile(rb"[0-9]{1,18}")
 _KINDS = {
@@ -46,7 +55,7 @@ def tar_members(file: BinaryIO, size: int) -> Iterator[Member]:
         header = stream.header()
         if not header.strip(b"\0"):
             break
-        _check_sum(header)
+        _check_header(header)
         kind, length = header[156:157], _number(header[124:136])
         if kind in _GNU_LONG or kind in _EXTENSIONS:
             _extend(extension, kind, stream.extension(length))
@@ -120,10 +129,15 @@ class _Stream:
         return bool(self._piece)
 
 
-def _check_sum(header: bytes) -> None:
-    """Raises BrokenArchiveError where a header's checksum is wrong, which counts its own field as spaces."""
+def _check_header(header: bytes) -> None:
+    """Raises BrokenArchiveError for a header that tarfile does not take, be it for a number that nobody needs here.
+
+    Its checksum counts its own field as spaces.
+    """
     if _number(header[148:156]) != sum(header) - sum(header[148:156]) + 8 * ord(" "):
         raise BrokenArchiveError("A tar header is damaged.")
+    if not all(_UNUSED_NUMBER.fullmatch(header, start, end) for start, end in _UNUSED_NUMBERS):
+        raise BrokenArchiveError("A tar header has a number that is none.")
 
 
 def _number(field: bytes) -> int:
@@ -158,7 +172,7 @@ def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     while position < len(content):
         match = _PAX_LENGTH.match(content, position)
         end = position + int(match[1]) if match else 0
-        if match is None or not match.end() < end <= len(content) or content[end - 1 : end] != b"\n":
+        if match is None or end > len(content) or content[end - 1 : end] != b"\n":
             raise BrokenArchiveError("A pax header is malformed.")
         key, _, value = content[match.end() : end - 1].partition(b"=")
         yield key, value

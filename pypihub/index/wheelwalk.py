@@ -10,7 +10,8 @@ from pypihub.index.members import BrokenArchiveError, Kind, Member, add_once, sh
 from pypihub.index.zipwalk import zip_members
 
 _INFO = b".dist-info"
-_RECORD, _WHEEL = b"RECORD", b"WHEEL"
+_RECORD = b"RECORD"
+_NEEDED = (b"METADATA", b"WHEEL", _RECORD)
 _UNLISTED = (_RECORD, b"RECORD.jws", b"RECORD.p7s")  # RECORD may list itself, and cannot list its signatures
 _LARGEST_RECORD = 32 * 2**20
 _LONGEST_LINE = 64 * 1024
@@ -34,10 +35,11 @@ def check_wheel(file: BinaryIO, size: int) -> None:
             folder = top
         if member.kind is Kind.FILE:
             add_once(files, member.path)
-            if top == folder and rest in (*_UNLISTED, _WHEEL):
+            if top == folder and rest in (*_NEEDED, *_UNLISTED):
                 info[rest] = member
-    if _WHEEL not in info or _RECORD not in info:
-        raise BrokenArchiveError("It has no WHEEL or no RECORD in its .dist-info folder: build it again.")
+    for name in _NEEDED:
+        if name not in info:
+            raise BrokenArchiveError(f"It has no {name.decode()} in its .dist-info folder: build it again.")
     unlisted = files - _listed(info[_RECORD], files)
     unlisted -= {hash(info[name].path) for name in _UNLISTED if name in info}
     if unlisted:

@@ -29,6 +29,7 @@ from pypihub.index.ziptail import (
 )
 
 _TAIL = 128 * 1024  # the end records with the longest comment
+_LARGEST_DIRECTORY = 12 * 2**20  # `wheel` has two copies of it at a time, and all should fit in 32 MB
 _FIXED_HEADER = 30
 _DESCRIPTOR_SIGNATURE = b"PK\7\10"
 _DESCRIPTOR_64, _DESCRIPTOR_32 = Struct("<L2Q"), Struct("<3L")
@@ -64,11 +65,14 @@ def _directory(file: BinaryIO, size: int) -> Directory:
     if size < SMALLEST:
         raise BrokenZipError("It is too small to be a zip archive.")
     start = max(size - _TAIL, 0)
-    return find_directory(read_at(file, start, size - start), size)
+    directory = find_directory(read_at(file, start, size - start), size)
+    if directory.end - directory.start > _LARGEST_DIRECTORY:
+        raise BrokenZipError("The central directory is too large.")
+    return directory
 
 
 def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
-    """The directory's entries; its bytes, which can be 16 MiB, are gone after the last one."""
+    """The directory's entries; its bytes are gone after the last one."""
     return read_entries(read_at(file, directory.start, directory.end - directory.start), directory)
 
 
@@ -133,8 +137,8 @@ def _content(file: BinaryIO, entry: Entry, begin: int) -> Iterator[bytes]:
 def _check_extents(starts: array[int], ends: array[int], directory: Directory) -> None:
     """Raises BrokenZipError unless the entries lie one behind the other from the archive's start to its directory.
 
-    Where the sorted ends are the sorted starts of what follows, and no start is there twice, that is so.
+    None is empty, so that is so where the sorted ends are the sorted starts of what follows.
     """
     following = [*sorted(starts), directory.start]
-    if following[0] != 0 or following[1:] != sorted(ends) or len(set(starts)) != len(starts):
+    if following[0] != 0 or following[1:] != sorted(ends):
         raise BrokenZipError("Its entries overlap, or there are bytes in front of or between them.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 from twisted.application.service import IService
@@ -17,7 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from pypihub.config import Cache, Config, GitHub, Server
+from pypihub.config import Config, Server
 from pypihub.errors import ConfigError
 from pypihub.sandbox.fill import fill_flat, fill_tree, parse_distribution
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
@@ -31,11 +32,14 @@ _OWN_FILES = ("--no-deps", "--only-binary", ":all:")
 StartDaemon = Callable[[Config], IService]
 
 
-def run_demo(reactor: Any, start_daemon: StartDaemon, *, folder: Path | None, port: int, once: bool) -> int:
+def run_demo(
+    reactor: Any, start_daemon: StartDaemon, *, config: Config, folder: Path | None, port: int, once: bool
+) -> int:
     """Runs the demo and the reactor; the exit status: 0 when the installation worked.
 
     `start_daemon` gives the running service of a configuration and raises ConfigError where it cannot run.
-    `folder` holds the files to publish, else there are samples. With `once` it ends after the installation.
+    Of `config` all counts but [server], which GitHub and whose packages, and the cache's folder. `folder` holds the
+    files to publish, else there are samples. With `once` it ends after the installation.
     """
     status = [1]
 
@@ -48,7 +52,7 @@ def run_demo(reactor: Any, start_daemon: StartDaemon, *, folder: Path | None, po
             reactor.stop()
 
     def start() -> None:
-        Deferred.fromCoroutine(_Demo(reactor, start_daemon, port).run(folder, once)).addBoth(finish)
+        Deferred.fromCoroutine(_Demo(reactor, start_daemon, config, port).run(folder, once)).addBoth(finish)
 
     reactor.callWhenRunning(start)
     reactor.run()
@@ -56,9 +60,10 @@ def run_demo(reactor: Any, start_daemon: StartDaemon, *, folder: Path | None, po
 
 
 class _Demo:
-    def __init__(self, reactor: Any, start_daemon: StartDaemon, port: int) -> None:
+    def __init__(self, reactor: Any, start_daemon: StartDaemon, config: Config, port: int) -> None:
         self._reactor = reactor
         self._start_daemon = start_daemon
+        self._wanted = config
         self._port = port
 
     async def run(self, folder: Path | None, once: bool) -> int:
@@ -99,10 +104,12 @@ class _Demo:
         return sandbox
 
     def _config(self, sandbox: Sandbox) -> Config:
-        return Config(
-            cache=Cache(directory=""),
+        github = {"api_url": sandbox.api_url, "graphql_url": sandbox.graphql_url, "owners": ()}
+        return replace(
+            self._wanted,
+            cache=replace(self._wanted.cache, directory=""),
             server=Server(host=HOST, port=self._port),
-            github=GitHub(api_url=sandbox.api_url, graphql_url=sandbox.graphql_url),
+            github=replace(self._wanted.github, **github),
         )
 
     async def _install(self, index_url: str, wanted: list[str], place: Path) -> int:

@@ -40,7 +40,8 @@ class Asset:
 
     def fill(self, content: Path, size: int, sha256: str) -> None:
         """Put the bytes of a finished upload into an asset that was added without any."""
-        self.content, self.size, self.sha256, self.digest = content, size, sha256, f"sha256:{sha256}"
+        self.content, self.size, self.sha256 = content, size, sha256
+        self.digest = f"sha256:{sha256}" if self.release.registry.digests else None
         self.updated_at = self.release.registry.moment()
 
     def rename(self, name: str) -> None:

@@ -18,9 +18,13 @@ class Node(Protocol):
 
 
 class Registry:
-    """Hands out numbers and moments, and knows every record by its node id."""
+    """Hands out numbers and moments, and knows every record by its node id.
 
-    def __init__(self) -> None:
+    :param digests: False for a server that is too old to tell digests of what is uploaded.
+    """
+
+    def __init__(self, *, digests: bool = True) -> None:
+        self.digests = digests
         self.nodes: dict[str, Node] = {}
         self._numbers = {kind: count(first) for kind, first in _FIRST_NUMBERS.items()}
         self._seconds = count()

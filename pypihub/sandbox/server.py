@@ -35,7 +35,8 @@ class Sandbox:
     :param stream_assets: REST answers an asset download with the bytes, not with a redirect.
     :param quota: points an hour for each user, refused beyond; None counts and refuses nothing.
 
-    `faults` plans failures; `calls` records what was asked, the latest last. The addresses are known once started.
+    `faults` plans failures, `calls` records what was asked, the latest last, and `quotas` counts what it cost. The
+    addresses are known once started.
     """
 
     api_url: str
@@ -64,7 +65,7 @@ class Sandbox:
         self._url_lifetime = url_lifetime
         self._web_urls = web_urls
         self._stream_assets = stream_assets
-        self._quotas = Quotas(quota)
+        self.quotas = Quotas(quota)
         self._listening: list[tuple[IListeningPort, Connected]] = []
 
     def start(self) -> Deferred[None]:
@@ -97,7 +98,7 @@ class Sandbox:
             world=self.world,
             links=links,
             faults=self.faults,
-            quotas=self._quotas,
+            quotas=self.quotas,
             calls=self.calls,
             latency=self._latency,
         )

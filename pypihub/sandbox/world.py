@@ -23,14 +23,15 @@ class World:
     """Everything that the stand-in GitHub knows. Names and logins compare case-insensitively, as on GitHub.
 
     :param now: the present moment; quotas and signed URLs expire by it.
+    :param digests: False for a server that is too old to tell digests of what is uploaded.
 
     `shelf` keeps the bytes of what is uploaded.
     """
 
-    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, now: Callable[[], datetime] = utc_now, *, digests: bool = True) -> None:
         self.now = now
         self.shelf = Shelf()
-        self._registry = Registry()
+        self._registry = Registry(digests=digests)
         self._accounts: dict[str, Account] = {}
         self._callers: dict[str, Caller] = {}
         self._repositories: dict[str, Repository] = {}

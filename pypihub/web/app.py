@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from klein import Klein
-from packaging.utils import NormalizedName
 from twisted.python.failure import Failure
 
 from pypihub import __version__
@@ -16,10 +16,9 @@ from pypihub.errors import UploadRefusedError
 from pypihub.github.credentials import Credentials
 from pypihub.index.names import normalize_project
 from pypihub.index.negotiate import Format, accepts_gzip, choose_format
-from pypihub.index.simple import root_page
 from pypihub.web.auth import read_credentials
 from pypihub.web.front import Front
-from pypihub.web.pages import Pages
+from pypihub.web.pages import Found, Pages, Wish
 from pypihub.web.ready import Encoding
 from pypihub.web.responses import (
     canonical_redirect,
@@ -27,7 +26,6 @@ from pypihub.web.responses import (
     send_failure,
     send_file_head,
     send_metadata,
-    send_page,
     send_ready,
     send_text,
 )
@@ -68,13 +66,12 @@ class App:
 
     @app.route("/simple/", methods=["GET"])
     @app.route("/<owner>/simple/", methods=["GET"])
-    def root(self, request: VisitedRequest, owner: str | None = None) -> bytes:
-        """The root page. Its list is empty until repositories are searched for projects."""
-        self._catalog.admit(_credentials(request, owner))
+    async def root(self, request: VisitedRequest, owner: str | None = None) -> bytes:
+        """All projects of the owner."""
+        wish = self._wish(request, owner)
         if not request.path.endswith(b"/"):
             return canonical_redirect(request, "simple/")
-        names: tuple[NormalizedName, ...] = ()
-        return send_page(request, root_page(names, _format(request)))
+        return self._send(request, wish, await self._pages.root(wish, _format(request)))
 
     @app.route("/legacy/", methods=["GET"])
     @app.route("/<owner>/legacy/", methods=["GET"])
@@ -100,18 +97,28 @@ class App:
     @app.route("/<owner>/legacy/+simple/<project>/", methods=["GET"])
     async def project(self, request: VisitedRequest, project: str, owner: str | None = None) -> bytes:
         """The files of a project."""
-        credentials = _credentials(request, owner)
-        self._catalog.admit(credentials)
+        wish = self._wish(request, owner)
         name = normalize_project(project)
         slash = request.path.endswith(b"/")
         if name != project or not slash:
             return canonical_redirect(request, f"{'../' if slash else ''}{name}/")
-        form = _format(request)
-        encoding: Encoding = "gzip" if accepts_gzip(_header(request, "accept-encoding")) else "identity"
-        fresh = "no-cache" in _header(request, "cache-control").lower()
-        key, ready, snapshot = await self._pages.page(credentials, name, form, encoding, fresh=fresh)
-        self._front.remember(request, credentials, key)
-        return send_ready(request, ready, age=snapshot.age(self._seconds()))
+        return self._send(request, wish, await self._pages.project(wish, name, _format(request)))
+
+    @app.route("/pypi/<project>/json", methods=["GET"])
+    @app.route("/<owner>/pypi/<project>/json", methods=["GET"])
+    @app.route("/pypi/<project>/<version>/json", methods=["GET"])
+    @app.route("/<owner>/pypi/<project>/<version>/json", methods=["GET"])
+    async def legacy(
+        self, request: VisitedRequest, project: str, version: str | None = None, owner: str | None = None
+    ) -> bytes:
+        """A project, or a version of it, in the legacy JSON API."""
+        wish = self._wish(request, owner)
+        name = normalize_project(project)
+        slash = request.path.endswith(b"/")
+        if name != project or slash:
+            parts = [name, "json"] if version is None else [name, quote(version, safe=""), "json"]
+            return canonical_redirect(request, "../" * (len(parts) - 1 + slash) + "/".join(parts))
+        return self._send(request, wish, await self._pages.legacy(wish, name, version))
 
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
@@ -130,6 +137,17 @@ class App:
         ready = file_redirect(url.reveal(), until)
         self._front.remember(request, credentials, ready)
         return send_ready(request, ready)
+
+    def _wish(self, request: VisitedRequest, owner: str | None) -> Wish:
+        """What the request says of any page; raises the error for a caller who is turned away."""
+        credentials = _credentials(request, owner)
+        self._catalog.admit(credentials)
+        encoding: Encoding = "gzip" if accepts_gzip(_header(request, "accept-encoding")) else "identity"
+        return Wish(credentials, encoding, fresh="no-cache" in _header(request, "cache-control").lower())
+
+    def _send(self, request: VisitedRequest, wish: Wish, found: Found) -> bytes:
+        self._front.remember(request, wish.credentials, found.key)
+        return send_ready(request, found.ready, age=found.snapshot.age(self._seconds()))
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
     def failed(self, request: VisitedRequest, failure: Failure) -> Any:

@@ -20,6 +20,9 @@ from pypihub.web.http2 import Multiplexed
 
 _log = Logger("pypihub")
 
+GRACE = 0.5
+"""Seconds for which a request may be on its way on a connection that was kept for it, before that is closed."""
+
 # A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
 # times, and waits ten seconds for each answer.)
 _TLS = b"\x16"
@@ -34,8 +37,8 @@ class Connections:
         self._open: set[Connection] = set()
         self._of: dict[str, int] = {}
         self._warned = -_SILENCE
-        self._ending = False
-        self._quiet: Deferred[None] | None = None
+        self._ending = self._grace_is_over = False
+        self._awaited: tuple[Callable[[], bool], Deferred[None]] | None = None
 
     def has_room(self, address: str | None, most: int) -> bool:
         """Whether fewer than `most` connections are open that are counted for the address."""
@@ -61,17 +64,33 @@ class Connections:
     async def drain(self, patience: float) -> None:
         """Ends each connection when its answers are sent, and waits for that, `patience` seconds at most.
 
-        One that had no request yet is left alone: it may come while others are waited for.
+        On those where nothing goes on requests may be on their way: for `GRACE` seconds, or `patience`, these are
+        answered too. Then a connection that had a request is closed, and one that had none is not waited for.
         """
         self._ending = True
         for connection in list(self._open):
-            connection.end()
-        if self._is_busy():
-            self._quiet = Deferred()
-            try:
-                await self._quiet.addTimeout(patience, self._reactor)
-            except DeferredTimeoutError:
+            connection.begin_no_more()
+        grace = min(GRACE, patience)
+        if not await self._is_quiet(lambda: not self._open, grace):
+            self._grace_is_over = True
+            for connection in list(self._open):
+                connection.end()
+            if not await self._is_quiet(lambda: not self._is_busy(), patience - grace):
                 _log.warn("Some requests were under way for more than {seconds:g} s", seconds=patience)
+
+    async def _is_quiet(self, is_so: Callable[[], bool], patience: float) -> bool:
+        """Waits until something is so; tells whether it came about within so many seconds."""
+        if is_so():
+            return True
+        quiet: Deferred[None] = Deferred()
+        self._awaited = is_so, quiet
+        try:
+            await quiet.addTimeout(patience, self._reactor)
+        except DeferredTimeoutError:
+            return False
+        finally:
+            self._awaited = None
+        return True
 
     def opened(self, connection: Connection) -> None:
         """Called by a connection that is made."""
@@ -82,14 +101,19 @@ class Connections:
     def asked(self, connection: Connection) -> None:
         """Called by a connection that a request begins on."""
         if self._ending:
+            connection.begin_no_more()
+        if self._grace_is_over:
             connection.end()
 
     def closed(self, connection: Connection) -> None:
         """Called by a connection that is gone."""
         self._open.discard(connection)
         self._uncount(connection.address)
-        if self._quiet is not None and not self._quiet.called and not self._is_busy():
-            self._quiet.callback(None)
+        if self._awaited is None:
+            return
+        is_so, quiet = self._awaited
+        if not quiet.called and is_so():
+            quiet.callback(None)
 
     def _uncount(self, address: str | None) -> None:
         if address is None:
@@ -129,18 +153,23 @@ class Connection:
         request = self._request
         return [] if request is None or request.finished or request.channel is None else [request]
 
-    def end(self) -> None:
-        """Closes it when all answers are sent; leaves it alone while it had no request."""
+    def begin_no_more(self) -> None:
+        """Tells the client with the answer that it is the last one; the connection is closed then."""
         request = self._request
         if request is None:
             return
         if self._multiplexed is not None:
-            self._multiplexed.end(self._close)
-        elif request.finished:
-            self._close()
-        else:
+            self._multiplexed.begin_no_more()
+        elif not request.finished:
             request.responseHeaders.setRawHeaders(b"connection", [b"close"])
             request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
+
+    def end(self) -> None:
+        """Closes it when all answers are sent; leaves it alone while it had no request."""
+        if self._multiplexed is not None:
+            self._multiplexed.end(self._close)
+        elif self._request is not None and self._request.finished:
+            self._close()
 
     def makeConnection(self, transport: ITransport) -> None:
         """Twisted's: the beginning."""

@@ -23,6 +23,7 @@ class Multiplexed:
         self._requests: WeakSet[Request] = WeakSet()
         self._ending = LoopingCall(self._end_if_sent)
         self._ending.clock = reactor
+        self._is_told = False
         self._close: Callable[[], None] | None = None
         self._time_out: Callable[[], None] = connection.timeoutConnection
         connection.timeoutConnection = self._timed_out
@@ -35,11 +36,16 @@ class Multiplexed:
         """The requests that are not answered yet."""
         return [request for request in self._requests if not request.finished and request.channel is not None]
 
+    def begin_no_more(self) -> None:
+        """Tells the client to begin no more requests."""
+        if not self._is_told:
+            self._is_told = True
+            self._connection.transport.write(_BEGIN_NO_MORE)
+
     def end(self, close: Callable[[], None]) -> None:
-        """Tells the client to begin no more; calls `close` when all answers are sent."""
+        """Calls `close` when all answers are sent."""
         if self._close is None:
             self._close = close
-            self._connection.transport.write(_BEGIN_NO_MORE)
             self._ending.start(_PAUSE)
 
     def lost(self) -> None:

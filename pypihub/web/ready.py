@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from twisted.web.server import version
 
@@ -38,7 +38,7 @@ class Ready:
     body: bytes
     etag: str
     until: float
-    snapshot: Snapshot | None
+    snapshot: Snapshot[Any] | None
     head: bytes
     unchanged: bytes
 
@@ -53,7 +53,7 @@ class Ready:
         return now < self.until and (snapshot is None or (now < snapshot.renew_at and now < snapshot.until))
 
 
-def ready_page(page: Page, encoding: Encoding, snapshot: Snapshot, until: float) -> Ready:
+def ready_page(page: Page, encoding: Encoding, snapshot: Snapshot[Any], until: float) -> Ready:
     """A page in an encoding; the entity tag of each encoding is its own (RFC 9110, 8.8.3.3)."""
     body, etag = bytes(memoryview(page.body)), page.etag  # a copy: the encoder's own has a tenth of its room to spare
     encoded = []

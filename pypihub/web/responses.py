@@ -31,7 +31,6 @@ from pypihub.errors import (
     URLTooLongError,
 )
 from pypihub.index.negotiate import matches_etag
-from pypihub.index.simple import Page
 from pypihub.web.ready import PRIVATE, Ready, ready_redirect
 
 _log = Logger("pypihub")
@@ -63,18 +62,6 @@ _LONGEST_WAIT = 5
 """Seconds of Retry-After that a client is told at most: pip sleeps for as long without a word."""
 _NO_REASON = re.compile(rb"[^\x20-\x7e]+")
 _LONGEST_REASON = 400
-
-
-def send_page(request: Request, page: Page) -> bytes:
-    """A page, or 304 where the client has it already."""
-    request.setHeader("ETag", page.etag)
-    request.setHeader("Cache-Control", PRIVATE)
-    request.setHeader("Vary", "Accept")
-    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
-    if known and matches_etag(known.decode("latin-1"), page.etag):
-        request.setResponseCode(304)
-        return b""
-    return send_body(request, page.body, page.content_type)
 
 
 def send_ready(request: Request, ready: Ready, age: float | None = None) -> bytes:

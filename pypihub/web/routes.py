@@ -13,6 +13,7 @@ _KINDS = {
     HEALTH: rb"/(healthz|readyz)",
     "root": rb"(/[^/]+)?/simple/?",
     "page": rb"(/[^/]+)?/(simple|legacy/\+simple)/[^/]+/?",
+    "json": rb"(/[^/]+)?/pypi/[^/]+(/[^/]+)?/json/?",
     "metadata": rb"(/[^/]+)?/asset/[^/]+/[^/]+\.metadata",
     "file": rb"(/[^/]+)?/asset/[^/]+/[^/]+",
     "upload": rb"(/[^/]+)?/legacy/?",

@@ -8,12 +8,16 @@ from itertools import count
 from time import perf_counter
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from pypihub.tally import Visit
 from pypihub.web.bodies import StreamedRequest
 
 FRONT = Visit(cache="front")
 """What every request comes to that the front answers."""
 _NOWHERE = Visit()
+GONE = 499
+"""The status in logs, as of nginx, where a client went away before an answer began; it is never sent."""
 
 
 def request_ids() -> Iterator[str]:
@@ -36,6 +40,15 @@ class VisitedRequest(StreamedRequest):
         self.began = perf_counter()
         self.id = next(channel.site.request_ids)
         super().gotLength(length)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Twisted's: the client has gone. What it was not answered is told of all the same."""
+        if self.path and not self._is_refused:
+            if not self.startedWriting:
+                self.code = GONE
+            channel: Any = self.channel
+            channel.site.log(self)
+        super().connectionLost(reason)
 
     def tell_id(self) -> None:
         """Puts the id into the answer's head."""

@@ -45,7 +45,7 @@ class Desk:
         self.memory: Memory[object, object] = Memory(limit)
         self.calls: list[Deferred[Listing]] = []
         self.serials: set[int] = set()
-        self.listings = Listings(self._ask, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE)
+        self.listings = Listings(self._ask, Listing, TokenHasher(), self.memory, self.clock, ttl=TTL, stale=STALE)
 
     def _ask(self, token: Token, repository: Repository) -> Deferred[Listing]:
         self.calls.append(Deferred())
@@ -58,9 +58,9 @@ class Desk:
         told: list[object] = []
         waiting = Deferred.fromCoroutine(self.listings.snapshot(token, repository, fresh=fresh))
 
-        def tell(snapshot: Snapshot) -> None:
+        def tell(snapshot: Snapshot[Listing]) -> None:
             self.serials.add(snapshot.serial)
-            told.append(len(snapshot.listing().releases))
+            told.append(len(snapshot.content().releases))
 
         waiting.addCallbacks(tell, lambda failure: told.append(failure.value))
         return told, waiting
@@ -213,7 +213,7 @@ def test_a_refusal_ends_it_at_once(warm: Desk, refusal: PyPIHubError, ahead: boo
 
 
 def test_what_was_made_of_a_listing_that_ended_is_not_current(desk: Desk) -> None:
-    snapshots: list[Snapshot] = []
+    snapshots: list[Snapshot[Listing]] = []
     Deferred.fromCoroutine(desk.listings.snapshot(MINE, DEMO)).addCallback(snapshots.append)
     desk.answer()
     (snapshot,) = snapshots
@@ -231,6 +231,36 @@ def test_a_token_that_ends_takes_nothing_from_another(warm: Desk) -> None:
     warm.answer(3)
     warm.listings.end(MINE)
     assert (warm.told(YOURS), warm.told(), warm.told(repository=OTHER)) == ([7], [], [])
+
+
+def test_who_changed_a_repository_is_shown_it_anew(warm: Desk) -> None:
+    yours = warm.get(YOURS)[0]
+    warm.answer(1)
+    warm.listings.expire(MINE, DEMO)
+    told = warm.told()
+    assert (told, warm.told(YOURS), yours) == ([], [1], [1])
+    warm.answer(2)
+    assert told == [2]
+
+
+def test_what_was_asked_before_the_change_is_asked_again(warm: Desk) -> None:
+    warm.clock.advance(TTL)
+    told, _ = warm.get()
+    warm.listings.expire(MINE, DEMO)
+    late, _ = warm.get()
+    warm.answer(1, call=1)
+    assert (told, late, len(warm.calls)) == ([], [], 3)
+    warm.answer(2)
+    assert (told, late, warm.told()) == ([2], [2], [2])
+
+
+def test_a_repository_that_was_missing_is_not_missing_for_who_published_into_it(desk: Desk) -> None:
+    told = desk.told()
+    desk.fail(NotFoundError("404"))
+    desk.listings.expire(MINE, DEMO)
+    again = desk.told()
+    desk.answer(1)
+    assert (len(told), again) == (1, [1])
 
 
 def test_what_is_missing_is_asked_for_again_after_its_time(desk: Desk) -> None:

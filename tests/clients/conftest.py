@@ -18,6 +18,7 @@ import uv as uv_package
 from packaging.utils import parse_wheel_filename
 from support.hub import Hub
 from support.registry import TREE, download
+from support.tools import Tools
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -77,7 +78,8 @@ def _kill(process: Any) -> None:
 
 @pytest.fixture
 def run(reactor: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Runs a command while the reactor goes on: `await run(*command, stdin="", **environment)` is its Outcome.
+    """Runs a command while the reactor goes on: `await run(*command, stdin="", cwd=folder, **environment)` is its
+    Outcome.
 
     It has nothing of this process's environment, and its home and its caches are the test's own.
     """
@@ -103,10 +105,10 @@ def run(reactor: Any, tmp_path: Path) -> Callable[..., Any]:
         "UV_PYTHON_DOWNLOADS": "never",
     }
 
-    async def start(*command: str | Path, stdin: str = "", **environment: str) -> Outcome:
+    async def start(*command: str | Path, stdin: str = "", cwd: Path = tmp_path, **environment: str) -> Outcome:
         client = _Client(stdin)
         words = [str(word) for word in command]
-        process = reactor.spawnProcess(client, words[0], words, clean | environment, path=str(tmp_path))
+        process = reactor.spawnProcess(client, words[0], words, clean | environment, path=str(cwd))
         bound = reactor.callLater(LONGEST, _kill, process)
         try:
             return await client.ended
@@ -177,6 +179,12 @@ def stocked(hub: Hub) -> Hub:
     newer = app.add_release("v1.1", created_at=datetime(2026, 6, 1, tzinfo=UTC))
     newer.add_asset(*sample_wheel("app", "1.1", requires=["lib>=2"]))
     return hub
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
+    """The tools that publish."""
+    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,12 @@ import pypi_simple
 
 accept = {"json": pypi_simple.ACCEPT_JSON_ONLY, "html": pypi_simple.ACCEPT_HTML_ONLY}[os.environ["FORM"]]
 with pypi_simple.PyPISimple(os.environ["INDEX"], auth=("octo", os.environ["TOKEN"]), accept=accept) as client:
+    projects = client.get_index_page().projects
     page = client.get_project_page("app")
     for package in page.packages:
         client.download_package(package, package.filename)
     print(json.dumps({
+        "projects": projects,
         "project": page.project,
         "repository_version": page.repository_version,
         "versions": page.versions,
@@ -66,6 +68,7 @@ def packages(hub: Hub) -> list[dict[str, Any]]:
 @ensureDeferred
 async def test_the_json_page_tells_all_that_github_knows(stocked: Hub, run: Callable[..., Any]) -> None:
     assert await read(run, stocked, "json") == {
+        "projects": ["app", "lib"],
         "project": "app",
         "repository_version": "1.4",
         "versions": ["1.0", "1.1"],
@@ -77,6 +80,7 @@ async def test_the_json_page_tells_all_that_github_knows(stocked: Hub, run: Call
 async def test_the_html_page_tells_what_html_can(stocked: Hub, run: Callable[..., Any]) -> None:
     found = await read(run, stocked, "html")
     assert (found["project"], found["repository_version"]) == ("app", "1.4")
+    assert found["projects"] == ["app", "lib"]
     assert found["packages"] == [{**package, "size": None, "upload_time": None} for package in packages(stocked)]
 
 

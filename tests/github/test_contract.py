@@ -7,7 +7,7 @@ PYPIHUB_LIVE_REPOSITORY: any whose newest hundred releases hold a wheel.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,35 @@ async def test_a_listing_can_be_read_from_both_ends(upstream: Upstream) -> None:
     gap_of_three = replace(gap, before=after_seven.after)
     for query in (gap_of_three, replace(gap_of_three, backward=True)):
         assert await ask(query) == (listed[3:6], len(listed), None), "the page reaches the other's place"
+
+
+class _Sight:
+    """Sees the files of one repository; of the others it wants no more than their newest release."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.lower()
+        self.seen: set[str] = set()
+
+    def see(self, repository: str, filenames: Iterable[str]) -> None:
+        if repository.lower() == self.name:
+            self.seen.update(filenames)
+
+    def is_settled(self, repository: str) -> bool:
+        return repository.lower() != self.name
+
+
+@ensureDeferred
+async def test_a_survey_of_the_owner_sees_the_same_files(upstream: Upstream) -> None:
+    releases = (await upstream.listing()).releases
+    sight = _Sight(upstream.repository.name)
+    await upstream.client.survey(upstream.token, upstream.repository.owner, sight)
+    assert sight.seen == {asset.name for each in releases if not each.is_draft for asset in each.assets if asset.size}
+
+
+@ensureDeferred
+async def test_a_login_that_is_nobody_s_is_not_found(upstream: Upstream) -> None:
+    with pytest.raises(NotFoundError):
+        await upstream.client.survey(upstream.token, Owner("there-is-no-such-login-pypihub"), _Sight("any"))
 
 
 @ensureDeferred

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypihub.errors import NotFoundError, UpstreamError
-from pypihub.github.nodes import asset_number, check_node_id
+from pypihub.github.nodes import asset_number, check_node_id, release_number
 
 
 def _new(repository: int, asset: int) -> str:
@@ -30,6 +30,14 @@ def test_a_real_node_id_holds_the_rest_id() -> None:
 
 def test_the_old_form_is_read_too() -> None:
     assert asset_number("MDEyOlJlbGVhc2VBc3NldDE=") == 1
+
+
+def test_a_releases_number_is_read_in_both_forms() -> None:
+    assert release_number("RE_kwDOMcJSyM4J0gcp") == 164759337
+    assert release_number(base64.b64encode(b"07:Release123").decode()) == 123
+    for other in ("RA_kwDOMcJSyM4K9qiP", "MDEyOlJlbGVhc2VBc3NldDE=", "RE_kwDO"):
+        with pytest.raises(UpstreamError):
+            release_number(other)
 
 
 @given(st.integers(1, 2**53), st.integers(1, 2**53))

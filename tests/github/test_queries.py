@@ -16,6 +16,7 @@ from msgspec import structs
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import AssetsPage, ReleaseAsset
+from pypihub.github.owned import DeeperQuery, OwnedQuery
 from pypihub.github.queries import AssetsQuery, ListingQuery, LookupQuery, PageSize, Query
 from pypihub.index.model import Asset, Release
 from pypihub.index.names import Owner, Repository
@@ -35,6 +36,8 @@ _ALL = {
     "backward between": replace(_MIDDLE, backward=True),
     "assets": _ASSETS,
     "lookup": _ASSET,
+    "owned": OwnedQuery(Owner("octo"), after="cursor"),
+    "deeper": DeeperQuery(("R_1", "R_2"), PageSize()),
 }
 _QUERIES = pytest.mark.parametrize("query", _ALL.values(), ids=_ALL)
 

@@ -20,8 +20,8 @@ def _asset(name: str, *, created: int = 1, size: int = 10, digest: str | None = 
     return Asset(f"RA_{name}_{created}", name, size, digest, _day(created))
 
 
-def _release(*assets: Asset, published: int | None = 1, draft: bool = False) -> Release:
-    return Release("RE_1", draft, _day(published) if published else None, assets)
+def _release(*assets: Asset, published: int | None = 1, draft: bool = False, title: str = "") -> Release:
+    return Release("RE_1", draft, _day(published) if published else None, assets, title=title)
 
 
 def _project(*releases: Release, archived: bool = False) -> Project:
@@ -91,3 +91,17 @@ def test_hashes_are_githubs_digests_and_only_sha256(digest: str | None, sha256: 
 
 def test_an_archived_repository_is_an_archived_project() -> None:
     assert _project(_release(_asset("pkg-1.0.tar.gz")), archived=True).archived
+
+
+def test_a_release_s_title_yanks_its_files_and_no_others() -> None:
+    project = _project(
+        _release(_asset("pkg-1.0.tar.gz"), _asset("pkg-1.0-py3-none-any.whl"), title="[yanked] broken"),
+        _release(_asset("pkg-2.0.tar.gz"), title="[Yanked]"),
+        _release(_asset("pkg-3.0.tar.gz"), title="Three"),
+    )
+    assert [(file.filename, file.yanked) for file in project.files] == [
+        ("pkg-1.0-py3-none-any.whl", "broken"),
+        ("pkg-1.0.tar.gz", "broken"),
+        ("pkg-2.0.tar.gz", True),
+        ("pkg-3.0.tar.gz", False),
+    ]

@@ -25,8 +25,14 @@ _TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _HTML_FORMS = [Format.HTML, Format.TEXT_HTML]
 
 
-def _file(filename: str = "pkg-1.0.tar.gz", *, sha256: str | None = _HASH, time: datetime = _TIME) -> File:
-    return File(filename, Version("1.0"), "RA_kw=", 12345, sha256, time)
+def _file(
+    filename: str = "pkg-1.0.tar.gz",
+    *,
+    sha256: str | None = _HASH,
+    time: datetime = _TIME,
+    yanked: str | bool = False,
+) -> File:
+    return File(filename, Version("1.0"), "RA_kw=", 12345, sha256, time, yanked=yanked)
 
 
 def _project(*files: File, name: str = "pkg", archived: bool = False) -> Project:
@@ -109,6 +115,18 @@ def test_an_archived_project_says_so_in_both_forms() -> None:
     assert _Reader(project_page(project, Format.HTML).body).metas["pypi:project-status"] == "archived"
 
 
+@pytest.mark.parametrize(("yanked", "attribute"), [("loses data", "loses data"), (True, "")])
+def test_a_yanked_file_says_so_in_both_forms(yanked: str | bool, attribute: str) -> None:
+    project = _project(_file(yanked=yanked))
+    ((attributes, _text),) = _Reader(project_page(project, Format.HTML).body).anchors
+    assert attributes["data-yanked"] == attribute
+    assert _json(project)["files"][0]["yanked"] == yanked
+
+
+def test_a_file_that_is_not_yanked_says_nothing_of_it() -> None:
+    assert not any(b"yanked" in project_page(_project(_file()), form).body for form in Format)
+
+
 def test_no_json_value_is_null() -> None:
     """uv drops a whole page for a null."""
     assert b"null" not in project_page(_project(_file(sha256=None)), Format.JSON).body
@@ -127,14 +145,15 @@ def test_upload_times_are_utc(time: datetime, text: str) -> None:
 
 
 def test_pypi_simple_reads_the_same_files_from_both_forms() -> None:
-    project = _project(_file(), _file("pkg-1.0-py3-none-any.whl", sha256=None))
+    project = _project(_file(yanked="old <b>"), _file("pkg-1.0-py3-none-any.whl", sha256=None))
     base = "https://index.example/prefix/simple/pkg/"
     html = pypi_simple.ProjectPage.from_html("pkg", project_page(project, Format.TEXT_HTML).body, base)
     data = pypi_simple.ProjectPage.from_json_data(_json(project), base)
     assert html.repository_version == data.repository_version == "1.4"
-    assert [(p.filename, p.url, p.digests) for p in html.packages] == [
-        (p.filename, p.url, p.digests) for p in data.packages
+    assert [(p.filename, p.url, p.digests, p.yanked_reason) for p in html.packages] == [
+        (p.filename, p.url, p.digests, p.yanked_reason) for p in data.packages
     ]
+    assert [p.yanked_reason for p in data.packages] == ["old <b>", None]
     assert data.packages[0].url == "https://index.example/prefix/asset/RA_kw%3D/pkg-1.0.tar.gz"
     assert data.packages[0].upload_time == _TIME
 
@@ -151,6 +170,7 @@ _FILES = st.builds(
     size=st.integers(1, 2**31),
     sha256=st.none() | st.from_regex("[0-9a-f]{64}", fullmatch=True),
     upload_time=st.datetimes(datetime(1980, 1, 1), timezones=st.just(UTC)),
+    yanked=st.booleans() | _HOSTILE,
 )
 
 
@@ -164,6 +184,11 @@ def test_html_and_json_say_the_same_whatever_files_are_called(files: list[File],
         (file["url"] + "".join(f"#{kind}={value}" for kind, value in file["hashes"].items()), file["filename"])
         for file in page["files"]
     ]
+    assert [set(attributes) - {"href", "data-yanked"} for attributes, _ in reader.anchors] == [set()] * len(files)
+    assert [attributes.get("data-yanked") for attributes, _ in reader.anchors] == [
+        {True: "", False: None}.get(file.yanked, file.yanked) for file in files
+    ]
+    assert [file.get("yanked", False) for file in page["files"]] == [file.yanked for file in files]
     assert reader.metas.get("pypi:project-status") == page.get("project-status", {}).get("status")
     assert [file["filename"] for file in page["files"]] == [file.filename for file in files]
 

@@ -21,6 +21,7 @@ def write_certificate(
     issuer: CertificateIssuerPrivateKeyTypes | None = None,
     name: str = "localhost",
     issuer_name: str | None = None,
+    is_authority: bool = True,
 ) -> bytes:
     """Writes a certificate for localhost and its key as PEM; the certificate's bytes.
 
@@ -43,7 +44,7 @@ def write_certificate(
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .sign(issuer, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
@@ -54,3 +55,13 @@ def write_certificate(
         )
     )
     return pem
+
+
+def write_authority_and_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """Writes an authority, and a certificate for localhost that it issued, and its key; these three files."""
+    files = folder / "ca.crt", folder / "tls.crt", folder / "tls.key"
+    root = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(files[0], folder / "ca.key", private=root, issuer=root, name="Company Root")
+    leaf = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(files[1], files[2], private=leaf, issuer=root, issuer_name="Company Root", is_authority=False)
+    return files

@@ -64,6 +64,7 @@ class Hub:
     services: list[Any] = field(default_factory=list)
     pool: HTTPConnectionPool | None = None
     """Connections that stay, as real clients have them: the front answers on no others."""
+    config: Config = field(default_factory=Config)
 
     def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
         """What a user gives to pip."""
@@ -129,8 +130,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
     tls = options.pop("tls", None)
     endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
-    server = {"endpoint": endpoint, "drain": Seconds(options.pop("drain", 30))}
-    server |= options.pop("server", {})
+    server = {"endpoint": endpoint, "drain": Seconds(options.pop("drain", 30))} | options.pop("server", {})
     limits = Limits(**options.pop("limits", {}))
     log = Log(**options.pop("log", {}))
     metrics = Metrics(endpoint="tcp:0:interface=127.0.0.1" if options.pop("metrics", False) else None)
@@ -151,8 +151,9 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     service = make_service(config, reactor, backoff=(0.001, 0.002), manner=Manner(log.format))
     service.privilegedStartService()
     service.startService()
+    hub.config = config
     hub.services.append(service)
-    ports = [each.address.port for each in service if isinstance(each, Listener)]
-    hub.url = f"https://localhost:{ports[0]}" if tls else f"http://127.0.0.1:{ports[0]}"
-    hub.metrics_url = f"http://127.0.0.1:{ports[1]}/metrics" if ports[1:] else ""
+    port, *more = (each.address.port for each in service if isinstance(each, Listener))
+    hub.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    hub.metrics_url = f"http://127.0.0.1:{more[0]}/metrics" if more else ""
     return hub

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -12,12 +13,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from pypihub.catalog.catalog import Catalog
+from pypihub.catalog.delivery import Published
 from pypihub.catalog.hashes import Hashes
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
-from pypihub.catalog.publishing import Published, Publishing
+from pypihub.catalog.publishing import CheckArchive, Publishing
+from pypihub.catalog.roots import Names, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -30,7 +33,7 @@ from pypihub.github.credentials import Credentials, Token
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport
 from pypihub.index.mapping import Mapping
-from pypihub.index.model import Project
+from pypihub.index.model import Listing, Project
 from pypihub.index.names import Owner
 from pypihub.index.uploads import Companion, Received, Upload
 from pypihub.index.wheel import Metadata
@@ -102,9 +105,19 @@ class Box:
 class Press:
     """One process that publishes; `rules` go into `[publish]`."""
 
-    def __init__(self, box: Box, *, timeout: float = 5, backoff: Any = (0.001, 0.002), **rules: Any) -> None:
+    def __init__(
+        self,
+        box: Box,
+        *,
+        timeout: float = 5,
+        backoff: Sequence[float] = (0.001, 0.002),
+        owners: Sequence[str] = (),
+        check: CheckArchive = check_nothing,
+        **rules: Any,
+    ) -> None:
         self.box, reactor = box, box.reactor
-        self.transport, self.pool = self._transport(timeout)
+        agent, self.pool = pooled_agent(reactor, timeout)
+        self.transport = Transport(agent, reactor, timeout)
         url = box.sandbox.api_url
         self.client = client = Client(
             self.transport, reactor, api_url=url, graphql_url=box.sandbox.graphql_url, backoff=backoff
@@ -114,26 +127,25 @@ class Press:
         lookups = Lookups(client.assets, hasher, reactor)
         hashes = Hashes(client, lookups, store, up_to=1000)
         wheels = Wheels(client, lookups, store)
-        self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher))
-        self.listings = Listings(client.listing, hasher, Memory(1_000_000), reactor, ttl=600, stale=600)
-        mapping = Mapping()
+        mapping, memory = Mapping(), Memory[object, object](1_000_000)
+        self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
+        self.listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=600, stale=600)
+        roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=600, stale=600)
+        self.catalog_repository = mapping.repository(Owner("octo"), canonicalize_name("demo"))
         refused = RefusedTokens(hasher, reactor.seconds)
-        self.catalog = Catalog(client, mapping, refused, self.listings, self.knowledge)
+        self.catalog = Catalog(
+            client, mapping, refused, self.listings, roots, self.knowledge, [Owner(owner) for owner in owners]
+        )
         self.publishing = Publishing(
             self.catalog,
             client,
             mapping,
-            self.listings,
             store,
             Publish(**rules),
-            rules.pop("check", check_nothing),
+            check,
             reactor,
             pauses=backoff,
         )
-
-    def _transport(self, timeout: float) -> tuple[Transport, Any]:
-        agent, pool = pooled_agent(self.box.reactor, timeout)
-        return Transport(agent, self.box.reactor, timeout), pool
 
     def publish(self, filename: str = WHEEL, content: bytes = b"a wheel", **how: Any) -> Deferred[Published]:
         """Publishes a file of these bytes; `name`, `version` and `token` may be others, and a `signature` beside it."""
@@ -185,10 +197,13 @@ class Press:
 
 
 async def start_box(reactor: Any, **options: Any) -> Box:
-    """A running box; the options are the sandbox's, or the repository's with `repository_` before them."""
+    """A running box; the options are the sandbox's, or the repository's with `repository_` before them.
+
+    Without `digest` GitHub knows no digests at all, in REST neither.
+    """
     mark = "repository_"
     of_repository = {key.removeprefix(mark): options.pop(key) for key in list(options) if key.startswith(mark)}
-    world = World()
+    world = World(digests=options.get("digest", True))
     sandbox = Sandbox(reactor, world, **options)
     repository = world.add_repository("octo/demo", **of_repository)
     await sandbox.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -14,35 +15,57 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 BIN = Path(sys.executable).parent
+_LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_")
 
 
 class Process(ProcessProtocol):
-    """A running command. `code` is its exit status once it ended, negative for a signal."""
+    """A running command. `code` is its exit status once it ended, negative for a signal.
 
-    def __init__(self, reactor: Any, command: list[str], *, cwd: Path, timeout: float = 60) -> None:
+    It has no GitHub token of whoever runs the tests; `environment` is added to what remains.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        command: list[str],
+        *,
+        cwd: Path,
+        timeout: float = 60,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.out = self.err = ""
         self.code: int | None = None
-        self._waiting: list[tuple[str, Deferred[None]]] = []
+        self._waiting: list[tuple[str, str, Deferred[None]]] = []
         self._ended: list[Deferred[None]] = []
         self._timer = reactor.callLater(timeout, self.signal, "KILL")
         program = str(BIN / command[0]) if (BIN / command[0]).exists() else command[0]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYPIHUB")}
-        self._process = reactor.spawnProcess(self, program, [program, *command[1:]], environment, str(cwd))
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
+        words = [program, *command[1:]]
+        self._process = reactor.spawnProcess(self, program, words, {**clean, **(environment or {})}, str(cwd))
+
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
 
     def signal(self, name: str) -> None:
         self._process.signalProcess(Signals[f"SIG{name}"])
 
     def outReceived(self, data: bytes) -> None:
         self.out += data.decode()
-        waiting, self._waiting = self._waiting, []
-        for text, seen in waiting:
-            if text in self.out:
-                seen.callback(None)
-            else:
-                self._waiting.append((text, seen))
+        self._look()
 
     def errReceived(self, data: bytes) -> None:
         self.err += data.decode()
+        self._look()
+
+    def _look(self) -> None:
+        """Tells those who wait for a text that is there by now."""
+        waiting, self._waiting = self._waiting, []
+        for stream, text, seen in waiting:
+            if text in getattr(self, stream):
+                seen.callback(None)
+            else:
+                self._waiting.append((stream, text, seen))
 
     def processEnded(self, reason: Failure) -> None:
         value = reason.value
@@ -50,16 +73,17 @@ class Process(ProcessProtocol):
         self._timer.cancel() if self._timer.active() else None
         for ended in self._ended:
             ended.callback(None)
-        for text, seen in self._waiting:
+        for _, text, seen in self._waiting:
             seen.errback(AssertionError(f"it ended ({self.code}) without saying {text!r}: {self.out}{self.err}"))
 
-    async def says(self, text: str) -> str:
-        """Waits until the text stands in the output; what follows it on its line."""
-        if text not in self.out:
+    async def says(self, text: str, stream: str = "out") -> str:
+        """Waits until the text stands in the output, or in `err`; what follows it on its line."""
+        if text not in getattr(self, stream):
             seen: Deferred[None] = Deferred()
-            self._waiting.append((text, seen))
+            self._waiting.append((stream, text, seen))
             await seen
-        return self.out.split(text, 1)[1].split("\n", 1)[0].strip()
+        rest: str = getattr(self, stream).split(text, 1)[1]
+        return rest.split("\n", 1)[0].strip()
 
     async def ends(self) -> int:
         """Waits for the end; the exit status."""

@@ -14,9 +14,11 @@ STATUSES = [
     410, 413, 415, 416, 418, 422, 428, 429, 451, 500, 501, 502, 503, 504, 511, 520, 599, 999,
 ]  # fmt: skip
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 2**31, 2**63 - 1, 2**63, 2**64, 10**400, -(10**30), 0.5, 1e308, "", " ", "0", "null", "x" * 100_000,
+    None, True, False, 0, -1, 1, 2**31, 2**63 - 1, 2**63, 2**64, 10**400, -(10**30), 0.5, 1e308, "", " ", "0",
+    "null", "x" * 100_000,
     [], {}, [[]], [None], {"": ""}, [1, "2", None], "\x00", "\r\nX-Evil: 1", "<script>alert(1)</script>", "\ud800",
-    "../../etc/passwd", "http://evil.example/", "https://api.github.com@evil.example/", "//evil.example", "\u202e\u0000",
+    "../../etc/passwd", "http://evil.example/", "https://api.github.com@evil.example/", "//evil.example",
+    "\u202e\u0000",
     "javascript:alert(1)", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
     "2026-01-01", "sha256:", "sha256:" + "g" * 64, "md5:x", "sha256:" + "0" * 64, '"><img src=x onerror=alert(1)>',
 ]  # fmt: skip
@@ -25,7 +27,8 @@ HEADERS = [
     ("x-ratelimit-reset", "0"), ("x-ratelimit-reset", "9" * 12), ("x-ratelimit-reset", "NaN"), ("retry-after", "-5"),
     ("retry-after", "9" * 12), ("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"), ("x-ratelimit-resource", "\xff"),
     ("x-ratelimit-remaining", "\xff"), ("retry-after", "\xb2"), ("location", "\xff"), ("location", ""),
-    ("location", "/relative"), ("location", "ftp://evil.example/"), ("location", "http://[::1"), ("location", "http://"),
+    ("location", "/relative"), ("location", "ftp://evil.example/"), ("location", "http://[::1"), ("location",
+    "http://"),
     ("location", "http://evil.example:99999/"), ("location", "https://good.example/\xe9"), ("location", "https://a b/"),
     ("x-github-sso", "required; url=\xff"), ("x-github-sso", "required; url=https://x/\xff"), ("content-type", "\xff"),
     ("set-cookie", "a=b; domain=.com"), ("content-range", "bytes 0-0/*"), ("content-range", "\xff"), ("etag", "\xff"),
@@ -33,7 +36,8 @@ HEADERS = [
     ("content-type", "text/html; charset=utf-16"), ("content-type", 'application/json; charset="nonsense'),
 ]  # fmt: skip
 BODIES = [
-    b"", b"null", b"[]", b"{}", b"0", b'""', b"true", b"nan", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b"\x00",
+    b"", b"null", b"[]", b"{}", b"0", b'""', b"true", b"nan", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe",
+    b"\x00",
     b"<html><body>Unicorn!</body></html>", b'{"data": null}', b'{"data": {}}', b'{"errors": []}', b'{"errors": null}',
     b'{"data": null, "errors": [{}]}', b'{"errors": [{"message": null}]}', b'{"errors": [{"type": "NOT_FOUND"}]}',
     b'{"errors": [{"type": "NOT_FOUND", "path": []}]}', b'{"errors": [{"type": "NOT_FOUND", "path": [0, {}]}]}',
@@ -41,8 +45,10 @@ BODIES = [
     b'{"errors": [{"extensions": {"code": "undefinedField", "fieldName": ["\\r\\n"]}}]}',
     b'{"errors": [{"type": "NOT_FOUND", "path": ["nodes", -1]}]}', b'{"errors": [{"message": "\\r\\nX-Evil: 1"}]}',
     b'{"errors": [{"type": "RATE_LIMIT"}]}', b'{"errors": [{"type": "RESOURCE_LIMITS_EXCEEDED"}]}',
-    b'{"message": "Validation Failed", "errors": ["x", {"code": 5}, null]}', b'{"message": 5}', b'\xef\xbb\xbf{"data": {}}',
-    b'{"message": "<script>alert(1)</script>\\r\\nX-Evil: 1", "errors": [{"message": "\\u0000"}]}', b"1e999", b'"\\ud800"',
+    b'{"message": "Validation Failed", "errors": ["x", {"code": 5}, null]}', b'{"message": 5}',
+    b'\xef\xbb\xbf{"data": {}}',
+    b'{"message": "<script>alert(1)</script>\\r\\nX-Evil: 1", "errors": [{"message": "\\u0000"}]}', b"1e999",
+    b'"\\ud800"',
 ]  # fmt: skip
 
 

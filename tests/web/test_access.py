@@ -14,7 +14,7 @@ from support.wire import connect
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.web.client import HTTPConnectionPool
 
-from pypihub.sandbox.faults import Status
+from pypihub.sandbox.faults import Hang, Status
 from pypihub.web.access import client_name
 from pypihub.web.routes import route_of
 
@@ -142,6 +142,18 @@ async def test_an_upload_that_is_refused_before_its_end_has_an_id_and_a_line(hub
 
 
 @ensureDeferred
+async def test_who_went_away_before_the_answer_is_a_line_too(hub: Hub, lines: list[str]) -> None:
+    hub.sandbox.faults.add(Hang(), times=1)
+    wire = await connect(hub)
+    wire.send_head(PAGE, method="GET")
+    await wire.until(lambda: bool(hub.sandbox.calls))
+    wire.hang_up()
+    await wire.until(lambda: bool(lines))
+    assert f'"GET {PAGE}" 499 0 "-" owner=octo ' in lines[0]
+    assert len(lines) == 1
+
+
+@ensureDeferred
 async def test_proxies_that_are_trusted_tell_the_address(make_hub: Callable[..., Any], lines: list[str]) -> None:
     trusting, other = await make_hub(server={"trusted_proxies": ("127.0.0.0/8",)}), await make_hub()
     for hub in (trusting, other):
@@ -173,6 +185,7 @@ def test_a_client_is_known_by_its_user_agent(agent: str, name: str) -> None:
         ("/", "about"), ("/healthz", "health"), ("/readyz", "health"), ("/simple/", "root"), ("/octo/simple", "root"),
         ("/simple/demo/", "page"), ("/octo/simple/demo", "page"), ("/legacy/+simple/demo/", "page"),
         ("/asset/1/demo.whl", "file"), ("/octo/asset/1/demo.whl", "file"), ("/asset/1/demo.whl.metadata", "metadata"),
+        ("/pypi/demo/json", "json"), ("/octo/pypi/demo/1.0/json", "json"),
         ("/legacy/", "upload"), ("/octo/legacy/", "upload"), ("/favicon.ico", "other"), ("//", "other"),
         ("/" + "a" * 5000, "other"), ("*", "other"), ("/a/b/c/d/e", "other"), ("/healthz/", "other"),
     ],

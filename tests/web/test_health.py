@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import pytest_twisted
 from pytest_twisted import ensureDeferred
 from support.hub import Hub
 from support.wire import connect
@@ -15,6 +16,19 @@ from twisted.internet.defer import Deferred
 from pypihub.sandbox.faults import Status
 
 OK = {"api": "ok", "storage": "ok", "uploads": "ok"}
+
+
+@pytest_twisted.async_yield_fixture
+async def hub(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
+    """A hub that has opened its store."""
+    made: Hub = await make_hub()
+    await is_ready(made)
+    yield made
+
+
+async def is_ready(hub: Hub) -> None:
+    while (await hub.get("/readyz", user=None)).code != 200:
+        pass
 
 
 def told(text: str) -> dict[str, Any]:
@@ -43,6 +57,7 @@ async def test_it_is_alive_and_ready(hub: Hub) -> None:
 @ensureDeferred
 async def test_it_is_ready_while_github_fails_and_says_so(make_hub: Callable[..., Any]) -> None:
     hub = await make_hub()
+    await is_ready(hub)
     hub.sandbox.faults.add(Status(500, b""), times=100)
     for _ in range(3):
         await hub.get("/simple/demo/")

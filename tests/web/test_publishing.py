@@ -39,9 +39,11 @@ async def test_what_is_published_is_on_the_page_at_once(make_hub: Any, sample: t
     hub = await make_hub(ttl=60)
     repository = hub.world.add_repository("octo/demo")
     assert (await hub.get("/octo/simple/demo/")).code == 404
+    assert "demo" not in (await hub.get("/octo/simple/")).text
     answer = await post(hub, body_of(sample))
     assert (answer.status_code, answer.text) == (200, "The file is published.\n")
     assert sample[0] in (await hub.get("/octo/simple/demo/")).text
+    assert '<a href="demo/">' in (await hub.get("/octo/simple/")).text
     (release,) = repository.releases.values()
     assert (release.tag_name, release.is_draft) == ("v1.0", False)
     answer = await post(hub, body_of(sample))

@@ -12,8 +12,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-AUTHORIZED = f"Authorization: {basic('octo', 'token')}\r\n".encode()
-
 
 class _Whole(Protocol):
     """Sends bytes and reads until the server closes."""
@@ -35,7 +33,8 @@ class _Whole(Protocol):
 
 async def exchange(hub: Hub, line: bytes, headers: bytes = b"") -> bytes:
     """All that the server answers to a request."""
-    protocol = _Whole(line + b" HTTP/1.1\r\nConnection: close\r\n" + AUTHORIZED + headers + b"\r\n")
+    authorized = f"Authorization: {basic('octo', hub.token)}\r\n".encode()
+    protocol = _Whole(line + b" HTTP/1.1\r\nConnection: close\r\n" + authorized + headers + b"\r\n")
     await connectProtocol(TCP4ClientEndpoint(hub.reactor, "127.0.0.1", urlsplit(hub.url).port), protocol)
     return await protocol.read
 

@@ -1,0 +1,226 @@
+"""The legacy JSON API: what `/pypi/<project>/json` and `/pypi/<project>/<version>/json` say of a project.
+
+https://docs.pypi.org/api/json/ has its words. What PyPIHub does not know is null or left out. Every URL is relative to
+the page, so that nothing depends on the host's name or on a proxy in front; PyPI's are absolute.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC
+from email.message import Message
+
+import msgspec
+from msgspec import Struct
+from packaging.version import InvalidVersion, Version
+
+from pypihub.errors import NotFoundError
+from pypihub.index.headers import LongHeadersError, only, read_body, read_headers
+from pypihub.index.model import File, Project
+from pypihub.index.simple import Page, asset_url, make_page
+
+_LONGEST_VERSION = 200
+# How old tools wrote a text of several lines into a header (PEP 314; PEP 345 has the bar).
+_FOLD = re.compile(r"\r?\n(?: {7}\|| {8}|\t)?")
+
+
+def shown_version(project: Project, wanted: str | None) -> Version:
+    """The version that is asked for (it may be spelled otherwise, PEP 440), or the one that an installer would take.
+
+    That is the newest one; before it come none that are yanked or pre-releases, unless there are no others.
+    Raises NotFoundError where the project has no such version.
+    """
+    if wanted is None:
+        return max(project.files, key=_preference).version
+    try:
+        version = Version(wanted) if len(wanted) <= _LONGEST_VERSION else None
+    except InvalidVersion:
+        version = None
+    found = next((file.version for file in project.files if file.version == version), None)
+    if found is None:
+        raise NotFoundError(f"There is no such version of {project.name}.")
+    return found
+
+
+def _preference(file: File) -> tuple[bool, bool, Version]:
+    return file.yanked is False, not file.version.is_prerelease, file.version
+
+
+def describing_wheel(project: Project, version: Version) -> File | None:
+    """The wheel whose METADATA stands for this version, one that was read already if there is one."""
+    wheels = (file for file in _files_of(project, version) if file.core_metadata)
+    return min(wheels, key=lambda file: file.core_metadata is True, default=None)
+
+
+def legacy_page(project: Project, version: Version, metadata: bytes | None, *, is_whole: bool) -> Page:
+    """The page of this version, with `metadata` (METADATA of one of its wheels) where that is known.
+
+    With `is_whole` it is the project's page, which has the files of all versions, two levels below the owner's root;
+    else the version's, three levels below it.
+    """
+    root = "../.." if is_whole else "../../.."
+    files = _files_of(project, version)
+    page: dict[str, object] = {"info": _info(project, files, metadata, f"{root}/simple/{project.name}/")}
+    if is_whole:
+        releases: dict[str, list[_FileEntry]] = {text: [] for text in project.versions}
+        for file in project.files:
+            releases[str(file.version)].append(_file_entry(file, root))
+        page["releases"] = releases
+    page["urls"] = [_file_entry(file, root) for file in files]
+    page["vulnerabilities"] = ()
+    return make_page(msgspec.json.encode(page), "application/json")
+
+
+def _files_of(project: Project, version: Version) -> Sequence[File]:
+    return [file for file in project.files if file.version == version]
+
+
+class _Info(Struct, frozen=True, kw_only=True):
+    """`info`, in PyPI's words."""
+
+    name: str
+    version: str
+    summary: str | None
+    description: str | None
+    description_content_type: str | None
+    author: str | None
+    author_email: str | None
+    maintainer: str | None
+    maintainer_email: str | None
+    license: str | None
+    license_expression: str | None
+    license_files: Sequence[str] | None
+    keywords: str | None
+    platform: str | None
+    classifiers: Sequence[str]
+    requires_python: str | None
+    requires_dist: Sequence[str] | None
+    provides_extra: Sequence[str] | None
+    dynamic: Sequence[str] | None
+    home_page: str | None
+    download_url: str | None
+    project_urls: dict[str, str] | None
+    package_url: str
+    project_url: str
+    release_url: str
+    yanked: bool
+    yanked_reason: str | None
+    bugtrack_url: None = None
+    docs_url: None = None
+
+
+class _Hashes(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A dictionary of hashes, in a tenth of its memory."""
+
+    sha256: str | None = None
+
+
+class _FileEntry(Struct, frozen=True, gc=False):
+    """A file, in PyPI's words; -1 downloads is PyPI's own way to say that it does not tell."""
+
+    filename: str
+    url: str
+    digests: _Hashes
+    size: int
+    upload_time: str
+    upload_time_iso_8601: str
+    packagetype: str
+    python_version: str
+    requires_python: str | None
+    yanked: bool
+    yanked_reason: str | None
+    comment_text: str = ""
+    has_sig: bool = False
+    downloads: int = -1
+
+
+def _file_entry(file: File, root: str) -> _FileEntry:
+    time = file.upload_time.astimezone(UTC)
+    return _FileEntry(
+        filename=file.filename,
+        url=asset_url(file, root),
+        digests=_Hashes(file.sha256),
+        size=file.size,
+        upload_time=f"{time:%Y-%m-%dT%H:%M:%S}",
+        upload_time_iso_8601=f"{time:%Y-%m-%dT%H:%M:%S.%fZ}",
+        packagetype="bdist_wheel" if file.is_wheel else "sdist",
+        python_version=file.filename.split("-")[-3] if file.is_wheel else "source",
+        requires_python=file.requires_python,
+        yanked=file.yanked is not False,
+        yanked_reason=_reason(file),
+    )
+
+
+def _reason(file: File) -> str | None:
+    return file.yanked if isinstance(file.yanked, str) else None
+
+
+def _info(project: Project, files: Sequence[File], metadata: bytes | None, url: str) -> _Info:
+    """What the version's METADATA says. A version is yanked where all its files are."""
+    headers = _headers(metadata)
+    is_yanked = all(file.yanked is not False for file in files)
+    return _Info(
+        name=_one(headers, "Name") or project.name,
+        version=str(files[0].version),
+        summary=_one(headers, "Summary"),
+        description=_description(headers, metadata),
+        description_content_type=_one(headers, "Description-Content-Type"),
+        author=_one(headers, "Author"),
+        author_email=_one(headers, "Author-email"),
+        maintainer=_one(headers, "Maintainer"),
+        maintainer_email=_one(headers, "Maintainer-email"),
+        license=_text(headers, "License"),
+        license_expression=_one(headers, "License-Expression"),
+        license_files=_all(headers, "License-File"),
+        keywords=_one(headers, "Keywords"),
+        platform=", ".join(_all(headers, "Platform") or ()) or None,
+        classifiers=_all(headers, "Classifier") or (),
+        requires_python=_one(headers, "Requires-Python"),
+        requires_dist=_all(headers, "Requires-Dist"),
+        provides_extra=_all(headers, "Provides-Extra"),
+        dynamic=_all(headers, "Dynamic"),
+        home_page=_one(headers, "Home-page"),
+        download_url=_one(headers, "Download-URL"),
+        project_urls=_project_urls(headers),
+        package_url=url,
+        project_url=url,
+        release_url=url,
+        yanked=is_yanked,
+        yanked_reason=next(filter(None, map(_reason, files)), None) if is_yanked else None,
+    )
+
+
+def _headers(metadata: bytes | None) -> Message:
+    try:
+        return read_headers(metadata or b"")
+    except LongHeadersError:
+        return Message()
+
+
+def _one(headers: Message, name: str) -> str | None:
+    """The value of a header in one line; None without one, and for the word with which old tools say so."""
+    value = " ".join(only(headers, name).split())
+    return value if value not in ("", "UNKNOWN") else None
+
+
+def _text(headers: Message, name: str) -> str | None:
+    """The value of a header that may have several lines."""
+    value = _FOLD.sub("\n", only(headers, name))
+    return value if value not in ("", "UNKNOWN") else None
+
+
+def _all(headers: Message, name: str) -> Sequence[str] | None:
+    """The values of a header that may be there several times; None without one."""
+    return [" ".join(str(value).split()) for value in headers.get_all(name, [])] or None
+
+
+def _description(headers: Message, metadata: bytes | None) -> str | None:
+    """The body of METADATA, or the header in which it was before there were bodies."""
+    return read_body(metadata or b"").strip() or _text(headers, "Description")
+
+
+def _project_urls(headers: Message) -> dict[str, str] | None:
+    """The URLs by their labels."""
+    parts = (value.partition(",") for value in _all(headers, "Project-URL") or ())
+    return {label.strip(): url.strip() for label, _, url in parts} or None
