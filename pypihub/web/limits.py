@@ -58,7 +58,13 @@ class Gate:
         self._in_flight = 0
 
     def enter(self, request: Request) -> None:
-        """Lets the request in; it leaves when it is finished.
+        """Lets a request in that is there as a whole; it leaves when it is finished. Raises like `check`."""
+        self.check(request)
+        self._in_flight += 1
+        request.notifyFinish().addBoth(self._leave)
+
+    def check(self, request: Request) -> None:
+        """Looks at a request whose body may still have to come: by coming slowly it takes nobody's place.
 
         Raises URLTooLongError, HeadTooLargeError, TooManyLoginsError and BusyError.
         """
@@ -74,8 +80,6 @@ class Gate:
                 raise TooManyLoginsError(f"Too many logins from {address} failed. Try again in a moment.", wait)
         if self._in_flight >= limits.in_flight:
             raise BusyError("Too many requests are under way already. Try again in a moment.")
-        self._in_flight += 1
-        request.notifyFinish().addBoth(self._leave)
 
     def refused(self, request: Request) -> None:
         """The request's credentials were not accepted. (Many a client asks without any first: that is no login.)"""

@@ -76,7 +76,8 @@ class HubRequest(VisitedRequest):
     def begin_body(self) -> Body:
         """An upload where it is one."""
         self.tell_id()
-        self.enter()
+        self._gate = self._site().gate
+        self._gate.check(self)
         upload = self._site().uploads.begin(self.uri, self.requestHeaders) if self.method == b"POST" else None
         if upload is None:
             return super().begin_body()
@@ -96,10 +97,9 @@ class HubRequest(VisitedRequest):
             VISIT.reset(token)
 
     def enter(self) -> None:
-        """Passes the gate, once. Raises what `Gate.enter` does."""
-        if self._gate is None:
-            self._gate = self._site().gate
-            self._gate.enter(self)
+        """Passes the gate. Raises what `Gate.enter` does."""
+        self._gate = self._site().gate
+        self._gate.enter(self)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802 - Twisted's name
         """Twisted's: what the answer will be. (The front tells it another way.)"""

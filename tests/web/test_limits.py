@@ -284,13 +284,29 @@ async def test_so_many_requests_are_under_way_and_no_more(make_hub: MakeHub) -> 
 @ensureDeferred
 async def test_who_hangs_up_is_under_way_no_more(make_hub: MakeHub) -> None:
     hub = await make_hub(limits={"in_flight": 1})
+    hub.sandbox.faults.add(Latency(5))
     wire = await connect(hub)
-    wire.send_head("/legacy/", "Content-Length: 1000")
-    while (await hub.get("/simple/")).code != 503:
-        pass
+    wire.send(get("/simple/demo/", f"Authorization: {basic('octo', hub.token)}"))
+    await wire.until(lambda: hub.asked() == 1)
+    assert (await hub.get("/simple/")).code == 503
     wire.hang_up()
-    while (await hub.get("/simple/")).code != 200:
-        pass
+    await hub_is_told(hub, 0)
+    assert (await hub.get("/")).code == 200
+
+
+@ensureDeferred
+async def test_a_body_that_comes_slowly_takes_nobody_s_place(make_hub: MakeHub) -> None:
+    hub = await make_hub(limits={"in_flight": 1})
+    wires = [await connect(hub) for _ in range(3)]
+    for wire in wires:
+        wire.send_head("/", "Content-Length: 1000", method="GET", user=None)
+        wire.send(b"x")
+    await hub_is_told(hub, 3)
+    assert (await hub.get("/")).code == 200
+    for wire in wires:
+        wire.send(bytes(999))
+        assert await wire.answered() == 200
+        wire.hang_up()
 
 
 def hub_get(hub: Hub, path: str) -> Any:
