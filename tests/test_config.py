@@ -138,7 +138,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
         # unknown keys
         (
             "prot = 1",
-            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, log, metrics",
+            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, limits, log, metrics",
         ),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
@@ -452,3 +452,17 @@ def test_authorities_of_one_s_own_are_in_a_file_beside_it(tls_folder: Path) -> N
 def test_an_endpoint_cannot_have_tls_beside_it(tls_folder: Path) -> None:
     mistake = _mistake(tls_folder, f"[server]\nendpoint = 'tcp:1'\n{_TLS}")
     assert mistake == "server.endpoint: stands instead of server.tls; give one of them"
+
+
+def test_limits_leave_room_for_a_request(tmp_path: Path) -> None:
+    limits = _load(tmp_path, '[limits]\nheader_size = "32KiB"\nurl_length = 20000\nheaders = "1s"').limits
+    assert (limits.header_size, limits.url_length, limits.headers, limits.idle) == (32768, 20000, 1, 60)
+    for wrong, mistake in {
+        'header_size = "0KiB"': 'limits.header_size: should be a size from "1KiB" to "1MiB"',
+        'header_size = "2MiB"': 'limits.header_size: should be a size from "1KiB" to "1MiB"',
+        "url_length = 16384": "limits.url_length: should be less than limits.header_size, of which the URL is a part",
+        "url_length = 1": "limits.url_length: expected a whole number >= 256",
+        "in_flight = 0": "limits.in_flight: expected a whole number >= 1",
+        'idle = "0s"': 'limits.idle: expected a duration such as "15s", "500ms" or "2m"',
+    }.items():
+        assert _mistake(tmp_path, f"[limits]\n{wrong}") == mistake

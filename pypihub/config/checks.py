@@ -12,7 +12,7 @@ import msgspec
 
 from pypihub.certificates import read_authorities, read_certificates
 from pypihub.config.endpoints import check_endpoint
-from pypihub.config.tables import TLS, Cache, GitHub, Log, Publish, Server
+from pypihub.config.tables import TLS, Cache, GitHub, Limits, Log, Publish, Server
 from pypihub.errors import ConfigError
 
 
@@ -82,6 +82,15 @@ def _check_url(key: str, url: str) -> None:
         raise ConfigError(f"{key}: should be a URL such as https://HOST/path, without credentials")
     if "?" in url or "#" in url:
         raise ConfigError(f"{key}: should be a URL without ? and #")
+
+
+def checked_limits(limits: Limits) -> Limits:
+    """Raises ConfigError for heads so small that no client could ask, and for URLs that would not fit into them."""
+    if not 1024 <= limits.header_size <= 1024 * 1024:
+        raise ConfigError('limits.header_size: should be a size from "1KiB" to "1MiB"')
+    if limits.url_length >= limits.header_size:
+        raise ConfigError("limits.url_length: should be less than limits.header_size, of which the URL is a part")
+    return limits
 
 
 _FIELD = re.compile(r"\{(name|version)\}")

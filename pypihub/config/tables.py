@@ -94,6 +94,24 @@ class Publish(Table, frozen=True, kw_only=True):
     draft: bool = False
 
 
+class Limits(Table, frozen=True, kw_only=True):
+    """`[limits]`: how much a stranger may ask for, and how long it may take.
+
+    `header_size` (bytes, request line included) and `url_length` (bytes) are of a request. A connection without a
+    request ends after `idle`, with a part of a head after `headers`, and with a body that stands still after `body`.
+    Each process counts for itself.
+    """
+
+    header_size: Bytes = Bytes(16 * 1024)
+    url_length: Annotated[int, Meta(ge=256, le=65536)] = 8192
+    idle: Seconds = Seconds(60)
+    headers: Seconds = Seconds(15)
+    body: Seconds = Seconds(60)
+    connections_per_address: Annotated[int, Meta(ge=1)] = 512
+    in_flight: Annotated[int, Meta(ge=1)] = 1024
+    failed_logins_per_minute: Annotated[int, Meta(ge=1)] = 120
+
+
 class Log(Table, frozen=True, kw_only=True):
     """`[log]`: what is logged, whether each request is a line of it, and where it goes.
 
@@ -124,5 +142,6 @@ class Config(Table, frozen=True, kw_only=True):
     metadata: MetadataConfig = MetadataConfig()
     downloads: Downloads = Downloads()
     publish: Publish = Publish()
+    limits: Limits = Limits()
     log: Log = Log()
     metrics: Metrics = Metrics()

@@ -39,6 +39,7 @@ from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
 from pypihub.web.health import Health, Phase
+from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
 from pypihub.web.site import Inside
 from pypihub.web.uploads import Uploads
@@ -106,9 +107,11 @@ def build_house(
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
+    gate = Gate(config.limits, client_address, reactor.seconds)
     access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
     counted = tally if config.metrics.endpoint is not None else None
-    inside = Inside(app.app.resource(), front, uploads, Health(transport.breakers), client_address, access, counted)
+    health = Health(transport.breakers)
+    inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
     return House(inside, transport, client, memory, store, knowledge, listings, roots, pages, publishing, pool)
 
 

@@ -15,7 +15,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
 from pypihub import __version__
 from pypihub.errors import UpstreamTimeoutError
-from pypihub.github.answers import Reply
+from pypihub.github.answers import Reply, read_header
 from pypihub.github.body import Sink, read_body
 from pypihub.github.breaker import Answer, Breaker
 from pypihub.github.broken import BROKEN, in_our_words, is_cancelled
@@ -227,7 +227,7 @@ def _authorized(source: Source, headers: Mapping[str, str]) -> Mapping[str, str]
 
 def _largest_of_api(response: IResponse) -> int:
     """Redirects are not read, nor the bytes of a file."""
-    is_file = response.code in (200, 206) and "json" not in response.headers.getRawHeaders("content-type", ["json"])[-1]
+    is_file = response.code in (200, 206) and "json" not in (read_header(response.headers, "content-type") or "json")
     return 0 if is_file or 300 <= response.code < 400 else LARGEST_BODY
 
 

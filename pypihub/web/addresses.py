@@ -48,6 +48,11 @@ class ClientAddress:
             address = farther
         return address
 
+    def of_connection(self, client: Any) -> str | None:
+        """The address of a connection's client; None where a proxy that is trusted connects, or a Unix socket."""
+        address = _peer(client)
+        return None if address in (UNIX, UNKNOWN) or self._is_trusted(address) else address
+
     def _look_up(self, address: str) -> bool:
         if address == UNIX:
             return self._trusts_unix

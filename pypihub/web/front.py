@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from pypihub.catalog.memory import Memory
@@ -21,6 +21,7 @@ from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.names import Owner
 from pypihub.index.negotiate import matches_etag
 from pypihub.tally import Tally
+from pypihub.web.channel import HubChannel
 from pypihub.web.pages import PageKey
 from pypihub.web.ready import Ready
 from pypihub.web.visits import FRONT, VisitedRequest
@@ -118,7 +119,7 @@ class Front:
 def _digest(request: Request, secret: bytes) -> bytes:
     """Stands for all in the request that decides about the answer; empty for one that the front leaves alone."""
     channel = request.channel
-    is_plain = request.method == b"GET" and request.clientproto == b"HTTP/1.1" and type(channel) is HTTPChannel
+    is_plain = request.method == b"GET" and request.clientproto == b"HTTP/1.1" and type(channel) is HubChannel
     if not is_plain or not channel.persistent:
         return b""
     headers = request.requestHeaders

@@ -18,6 +18,7 @@ from pypihub.config import (
     Config,
     Downloads,
     GitHub,
+    Limits,
     Log,
     Metrics,
     Pattern,
@@ -117,9 +118,9 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
 
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
-    is asked for anew) go into its configuration, as do the keys of `[server]` and `[log]` in the dictionaries `server`
-    and `log`. With `metrics` there is an endpoint for them, and with `tls` (crt and key) it serves https. The rest goes
-    to the Sandbox.
+    is asked for anew) go into its configuration, as do the keys of `[server]`, `[log]` and `[limits]` in the
+    dictionaries `server`, `log` and `limits`. With `metrics` there is an endpoint for them, with `tls` (crt and key) it
+    serves https. The rest goes to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
@@ -130,6 +131,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     tls = options.pop("tls", None)
     endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
     server = {"endpoint": endpoint, "drain": Seconds(options.pop("drain", 30))} | options.pop("server", {})
+    limits = Limits(**options.pop("limits", {}))
     log = Log(**options.pop("log", {}))
     metrics = Metrics(endpoint="tcp:0:interface=127.0.0.1" if options.pop("metrics", False) else None)
     world = options.pop("world", None) or World()
@@ -140,6 +142,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
+        limits=limits,
         server=Server(**server),
         log=log,
         metrics=metrics,
