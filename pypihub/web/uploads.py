@@ -21,7 +21,7 @@ from pypihub.web.multipart import MOST_AROUND, FormReader, read_boundary, too_la
 
 _log = Logger("pypihub")
 
-MOST_AT_ONCE = 20
+MOST_AT_ONCE = 50
 """Uploads whose files are on the disk at once, those that are being published included."""
 
 _URL = re.compile(rb"/(?:(?P<owner>[^/]+)/)?(?:legacy|simple)/?")
@@ -72,9 +72,10 @@ class Uploads:
 
 
 class Intake:
-    """An upload while it comes. Until it is published its file is its own."""
+    """An upload while it comes, to the `owner`. Until it is published its file is its own."""
 
     def __init__(self, credentials: Credentials, reader: FormReader, file: BinaryIO, publisher: Publisher) -> None:
+        self.owner = credentials.owner
         self._credentials = credentials
         self._reader = reader
         self._file: BinaryIO | None = file
