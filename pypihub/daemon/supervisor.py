@@ -28,7 +28,7 @@ FIRST_SOCKET = 4
 
 # Seconds to end in, beyond those for which a worker waits for its answers: for uploads that must be undone.
 _GRACE = 2 * LONGEST_END + 5
-_ACCEPT = 1.0  # seconds in which the workers accept what waits, once they are told to end
+_ACCEPT = 3.0  # seconds in which the workers accept what waits, once they are told to end
 
 
 def make_supervisor(
@@ -64,7 +64,7 @@ def make_supervisor(
         )
         return started
 
-    workers = [Worker(number, spawn, manner.write, reactor, watchdog) for number in range(1, server.workers + 1)]
+    workers = [Worker(number, spawn, reactor, watchdog, manner.write) for number in range(1, server.workers + 1)]
     listeners = [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
     supervisor = Supervisor(server, file, workers, ports, listeners, reactor)
     if config.metrics.endpoint is not None:

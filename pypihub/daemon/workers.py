@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pypihub.daemon.logs import Received
+from pypihub.daemon.logs import Received, log_apart
 from pypihub.daemon.reports import PATIENCE, Reports
 
 _log = Logger("pypihub")
@@ -40,9 +40,9 @@ class Worker:
         self,
         number: int,
         spawn: Callable[[ProcessProtocol], IProcessTransport],
-        log_access: Callable[[list[str]], object],
         reactor: Any,
         watchdog: float | None = None,
+        log_access: Callable[[list[str]], object] = log_apart,
     ) -> None:
         self.ready: Deferred[None] = Deferred()
         self.accepted: Deferred[None] = Deferred()

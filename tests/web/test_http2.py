@@ -92,12 +92,9 @@ def memory() -> int:
 
 
 def same(answer: httpx.Response) -> dict[str, str]:
-    """The headers that tell of the answer, not of the connection."""
-    return {
-        name: value
-        for name, value in answer.headers.items()
-        if name not in ("date", "connection", "age", "warning", "x-request-id")
-    }
+    """The headers that tell of the answer, not of the connection or the request."""
+    others = ("date", "connection", "age", "warning", "x-request-id")
+    return {name: value for name, value in answer.headers.items() if name not in others}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -207,7 +204,7 @@ async def test_an_upload_is_refused_before_its_end(make_secure: Callable[..., Aw
 async def test_who_waits_for_us_is_not_timed_out(secure: Secure) -> None:
     """Twisted would end the connection after a minute without a frame, such as while GitHub takes an upload."""
     publish(secure.hub)
-    site = next(each.site for each in secure.hub.services[0] if hasattr(each, "site"))
+    site = secure.hub.services[0].serving.site
     site.timeOut = 0.1
     secure.hub.sandbox.faults.add(Latency(0.5))
     streams = await secure.streams()
