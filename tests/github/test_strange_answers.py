@@ -204,6 +204,7 @@ def test_every_status_and_every_odd_header(work: str) -> None:
     for header in HEADERS:
         for code in (200, 206, 302, 403, 416, 429, 502):
             outcome(doing, code, json.dumps(true).encode(), [header])
+            outcome(doing, code, json.dumps(true).encode(), [header, header])
 
 
 @settings(max_examples=600, suppress_health_check=list(HealthCheck), database=None)
