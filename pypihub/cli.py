@@ -183,3 +183,22 @@ def yank(
         run_yank(config, wish)
     except PyPIHubError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command(short_help="Walk the way of a request, and tell what does not work and what helps.")
+@_configured
+@click.argument("owner")
+@click.argument("project", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
+def check(config: Path | None, owner: str, project: str | None, as_json: bool) -> None:
+    """Walk the way of a request for OWNER's PROJECT, and tell of each step whether it works and what helps.
+
+    Without PROJECT it ends with the list of the owner's projects. The token comes from PYPIHUB_TOKEN, GITHUB_TOKEN,
+    GH_TOKEN or `gh auth token`. Exit status 0 where all is well, else 1.
+    """
+    from pypihub.commands.check import run_check
+
+    try:
+        run_check(config, owner, project, as_json=as_json)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None

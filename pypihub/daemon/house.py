@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_dir
-from twisted.web.client import HTTPConnectionPool
 
 from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.hashes import Hashes
@@ -26,9 +25,8 @@ from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config
 from pypihub.github.client import Client
-from pypihub.github.connecting import configured_agent
+from pypihub.github.configured import Configured, configured_client
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
@@ -51,7 +49,7 @@ class House:
     roots: Listings[Owner, Names]
     pages: Pages
     publishing: Publishing
-    pool: HTTPConnectionPool
+    github: Configured
 
     async def open(self) -> None:
         """Opens the store."""
@@ -64,7 +62,7 @@ class House:
         self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
-        await self.pool.closeCachedConnections()
+        await self.github.close()
 
 
 def build_house(
@@ -73,17 +71,11 @@ def build_house(
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
     `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError like
-    `configured_agent`.
+    `configured_client`.
     """
     github = config.github
-    agent, pool = configured_agent(github, os.environ, reactor)
-    client = Client(
-        Transport(agent, reactor, github.timeout),
-        reactor,
-        api_url=github.api_url,
-        graphql_url=github.graphql_url,
-        backoff=backoff,
-    )
+    reached = configured_client(github, os.environ, reactor, backoff=backoff)
+    client = reached.client
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
@@ -102,7 +94,7 @@ def build_house(
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
     inside = Inside(app.app.resource(), front, uploads, access)
-    return House(inside, knowledge, listings, roots, pages, publishing, pool)
+    return House(inside, knowledge, listings, roots, pages, publishing, reached)
 
 
 def _knowledge(
