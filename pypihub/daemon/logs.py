@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from select import PIPE_BUF
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 from twisted.logger import (
@@ -44,9 +44,14 @@ def hand_over_to(stream: IO[str]) -> None:
     _begin(observe)
 
 
-def _begin(observer: ILogObserver) -> None:
+def warn_on(stream: IO[str]) -> None:
+    """Writes to the stream what PyPIHub and others warn of, and nothing else."""
+    _begin(FileLogObserver(stream, formatEventAsClassicLogText), LogLevel.warn)
+
+
+def _begin(observer: ILogObserver, level: Any = LogLevel.info) -> None:
     wanted = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-    wanted.setLogLevelForNamespace("pypihub", LogLevel.info)
+    wanted.setLogLevelForNamespace("pypihub", level)
     observers = [FilteringLogObserver(observer, [wanted])]
     globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
 
