@@ -16,6 +16,7 @@ from pytest_twisted import ensureDeferred
 from support.hub import Hub
 from support.process import Process
 from twisted.internet.task import deferLater
+from twisted.web.client import Agent
 
 from pypihub.sandbox.samples import sample_wheel
 
@@ -147,16 +148,20 @@ async def test_signals_are_passed_on(during: Run, name: str) -> None:
 
 
 @ensureDeferred
-async def test_ctrl_c_in_a_terminal_reaches_the_command_once(during: Run) -> None:
+async def test_ctrl_c_in_a_terminal_reaches_the_command_once(reactor: Any, during: Run) -> None:
     code = (
-        "import signal\nseen = []\n"
+        "import os, signal\nseen = []\n"
         "signal.signal(signal.SIGINT, lambda *_: (seen.append(1), print('told', flush=True)))\n"
-        "print('ready', flush=True)\ninput()\nprint('times', len(seen))"
+        "print('there', os.environ['PYPIHUB_INDEX_URL'].partition('@')[2]); print('ready', flush=True)\n"
+        "input()\nprint('times', len(seen))"
     )
     process = during("--", *python(code), in_terminal=True)
     await process.says("ready")
+    os.kill(process.pid, signal.SIGSTOP)  # two signals at the same moment would be one
     process.types("\x03")
     await process.says("told")
+    os.kill(process.pid, signal.SIGCONT)
+    await Agent(reactor).request(b"GET", f"http://{await process.says('there')}".encode())  # it has taken the signal
     process.types("\n")
     assert await process.ends() == 0
     assert "times 1" in process.out
