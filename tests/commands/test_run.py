@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import treq
 import uv
 from pytest_twisted import ensureDeferred
 from support.hub import Hub
@@ -161,7 +162,8 @@ async def test_ctrl_c_in_a_terminal_reaches_the_command_once(reactor: Any, durin
     process.types("\x03")
     await process.says("told")
     os.kill(process.pid, signal.SIGCONT)
-    await Agent(reactor).request(b"GET", f"http://{await process.says('there')}".encode())  # it has taken the signal
+    url = f"http://{await process.says('there')}"
+    await treq.content(await Agent(reactor).request(b"GET", url.encode()))  # it has taken the signal by now
     process.types("\n")
     assert await process.ends() == 0
     assert "times 1" in process.out
