@@ -240,3 +240,23 @@ def run(
         run_command(config, wish, command)
     except PyPIHubError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command(name="config", short_help="Print what a tool's configuration needs.")
+@click.argument("tool", type=click.Choice(["pip", "uv", "poetry", "pdm", "netrc", "actions"]))
+@click.argument("owner")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:3141",
+    show_default=True,
+    metavar="URL",
+    help="Where PyPIHub serves, without OWNER.",
+)
+def print_snippet(tool: str, owner: str, url: str) -> None:
+    """Print what TOOL's configuration needs to install OWNER's packages. The token stays out of it."""
+    from pypihub.commands.snippets import snippet
+
+    try:
+        click.echo(snippet(tool, owner, url), nl=False)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
