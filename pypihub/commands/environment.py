@@ -49,7 +49,7 @@ def variables(index: Index, before: Mapping[str, str], *, with_pypi: bool) -> di
 
 
 def _beside_others(url: str, before: Mapping[str, str]) -> dict[str, str]:
-    others = [before.get("PIP_INDEX_URL", "").strip() or PYPI, *before.get("PIP_EXTRA_INDEX_URL", "").split()]
+    others = [*(before.get("PIP_INDEX_URL", "").split() or [PYPI]), *before.get("PIP_EXTRA_INDEX_URL", "").split()]
     return {
         "PIP_INDEX_URL": url,
         "PIP_EXTRA_INDEX_URL": " ".join(others),
@@ -70,6 +70,6 @@ def _alone(url: str) -> dict[str, str]:
 
 def _without_proxy(before: Mapping[str, str]) -> dict[str, str]:
     """This machine is not to be reached through a proxy."""
-    there = before.get("no_proxy", before.get("NO_PROXY", ""))
-    value = ",".join([*filter(None, [there.strip()]), "127.0.0.1"])
+    there = "".join(before.get("no_proxy", before.get("NO_PROXY", "")).split())
+    value = f"{there},127.0.0.1" if there else "127.0.0.1"
     return {"no_proxy": value, "NO_PROXY": value}

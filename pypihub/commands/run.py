@@ -68,8 +68,8 @@ def hold(file: Path | None, wish: Wish, env_file: Path) -> NoReturn:
         lines = "".join(f"{name}={value}\n" for name, value in added.items())
         try:
             descriptor = os.open(env_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)  # the token is among them
-            with os.fdopen(descriptor, "a") as stream:
-                stream.write(lines)
+            with os.fdopen(descriptor, "wb", buffering=0) as stream:
+                stream.write(lines.encode())  # at once: others wait for it
         except OSError as error:
             raise CommandError(f"{env_file}: cannot be written: {error.strerror}") from None
         await until_told_to_stop(reactor)
