@@ -26,7 +26,7 @@ FIRST_SOCKET = 4
 
 # Seconds to end in, beyond those for which a worker waits for its answers: for uploads that must be undone.
 _GRACE = 2 * LONGEST_END + 5
-_ACCEPT = 1.0  # seconds in which the workers accept what waits, once they are told to end
+_ACCEPT = 3.0  # seconds in which the workers accept what waits, once they are told to end
 
 
 def make_supervisor(

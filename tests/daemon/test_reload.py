@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
+import warnings
 from pathlib import Path
 
 import pytest
@@ -133,10 +135,53 @@ async def test_a_worker_that_is_replaced_reads_what_is_there_then(github: GitHub
     assert await daemon.ends() == 0
 
 
-async def served(address: str) -> str:
-    """The certificate that is served, as PEM."""
+def handshake(address: str, *, newest: ssl.TLSVersion) -> tuple[str, str | None]:
+    """The certificate that is served, as PEM, and the protocol that is agreed on by one who speaks HTTP/2 and 1.1."""
     host, _, port = address.rpartition(":")
-    return await deferToThread(ssl.get_server_certificate, (host.strip("[]"), int(port)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")  # so that it is the server who refuses
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, newest
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((host.strip("[]"), int(port))) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b""), secure.selected_alpn_protocol()
+
+
+async def served(address: str, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> str:
+    pem, protocol = await deferToThread(handshake, address, newest=newest)
+    assert protocol == "h2"
+    return pem
+
+
+@pytest.mark.parametrize(
+    "listening",
+    [
+        "host = '127.0.0.1'\nport = {port}\ntls.crt = 'tls.crt'\ntls.key = 'tls.key'",
+        "endpoint = 'ssl:0:interface=127.0.0.1:privateKey=tls.key:certKey=tls.crt'",
+        "endpoint = 'tls:.:0:interface=\\:\\:1'",
+    ],
+    ids=["server.tls", "ssl", "tls"],
+)
+@ensureDeferred
+async def test_it_is_tls_1_2_or_later_and_http2(github: GitHub, run: Run, tmp_path: Path, listening: str) -> None:
+    pem = write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    (tmp_path / "all.pem").write_bytes(pem + (tmp_path / "tls.key").read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "hub.toml").write_text("[server]\n" + listening.format(port=port))
+    process = run("pypihub", "-c", "hub.toml")
+    address = await process.says("listens on ")
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        assert await served(address, version) == pem.decode()
+    with pytest.raises(ssl.SSLError, match="alert protocol version"):
+        await served(address, ssl.TLSVersion.TLSv1_1)
+    process.signal("TERM")
+    assert await process.ends() == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -205,7 +205,7 @@ async def test_an_upload_is_refused_before_its_end(make_secure: Callable[..., Aw
 async def test_who_waits_for_us_is_not_timed_out(secure: Secure) -> None:
     """Twisted would end the connection after a minute without a frame, such as while GitHub takes an upload."""
     publish(secure.hub)
-    site = next(each.site for each in secure.hub.services[0] if hasattr(each, "site"))
+    site = secure.hub.services[0].serving.site
     site.timeOut = 0.1
     secure.hub.sandbox.faults.add(Latency(0.5))
     streams = await secure.streams()

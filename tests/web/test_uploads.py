@@ -327,7 +327,7 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
 
 @ensureDeferred
 async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
-    house_of(hub).site.timeOut = 0.1
+    hub.services[0].serving.site.timeOut = 0.1
     wire = await connect(hub)
     wire.send_head("/legacy/", "Content-Length: 1000")
     wire.send(demo()[:100])
