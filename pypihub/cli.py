@@ -185,7 +185,7 @@ def yank(
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
-@main.command(short_help="Tell what works on the way to GitHub, and what helps where not.")
+@main.command(short_help="Tell what works on the way to a package, and what helps.")
 @_configured
 @click.argument("owner")
 @click.argument("project", required=False)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime, IStreamClientEndpoint
@@ -41,6 +42,8 @@ async def shake_hands(endpoint: IStreamClientEndpoint, reactor: IReactorTime, ti
     except SSL.Error as error:
         why = ", ".join(reason for *_, reason in error.args[0]) if error.args else "the connection ended"
         raise UpstreamUnreachableError(f"TLS failed: {why}.") from None
+    except VerificationError:
+        raise UpstreamUnreachableError("TLS failed: the certificate is for another name.") from None
     except BROKEN as error:
         raise in_our_words(error) from None
     finally:

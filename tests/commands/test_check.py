@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
+from support.checks import Found, publish
 from support.hub import Hub
 from support.process import Process
 
@@ -20,21 +20,6 @@ from pypihub.sandbox.samples import sample_sdist, sample_wheel
 Check = Callable[..., Any]
 TO_GITHUB = ["configuration", "token", "DNS", "TLS", "API", "access", "points", "owner"]
 OF_PROJECT = ["repository", "releases", "assets", "files", "download", "METADATA"]
-
-
-class Found:
-    """What a run of the command told."""
-
-    def __init__(self, process: Process) -> None:
-        self.code = process.code
-        document = json.loads(process.out)
-        self.ok = document["ok"]
-        self.names = [step["name"] for step in document["steps"]]
-        self.step = {step["name"]: step for step in document["steps"]}
-
-    def with_(self, ok: bool | None) -> list[str]:
-        """The steps that passed (True), failed (False), or were left out."""
-        return [name for name in self.names if self.step[name]["ok"] is ok]
 
 
 @pytest.fixture
@@ -66,15 +51,6 @@ def found(check: Check) -> Check:
         return Found(await check("--json", *arguments, **options))
 
     return start
-
-
-def publish(hub: Hub, name: str = "app") -> Any:
-    """A repository with a release of a wheel and an sdist of the project of its name."""
-    made = hub.world.add_repository(f"octo/{name}")
-    release = made.add_release("v1.0")
-    release.add_asset(*sample_wheel(name, "1.0", requires_python=">=3.9"))
-    release.add_asset(*sample_sdist(name, "1.0"))
-    return made
 
 
 @ensureDeferred
