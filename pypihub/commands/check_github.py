@@ -19,6 +19,7 @@ from pypihub.github.connecting import configured_way
 from pypihub.github.handshake import shake_hands
 from pypihub.github.proxies import Proxies
 from pypihub.github.standing import kind_of
+from pypihub.index.yanked import one_line
 
 _SOON = 14  # days in which a token, or a certificate, is about to end
 _MOST_ADDRESSES = 3
@@ -77,7 +78,9 @@ async def shake_hands_with_api(scene: Scene) -> Outcome:
             "Where an authority of your own made its certificate, name that in github.ca_file; check the clock, and"
             " https_proxy where there is a proxy.",
         )
-    return passed(f"{shaken.version} with {host}, certificate of {shaken.issuer}, {_until(shaken.good_until)}")
+    return passed(
+        f"{shaken.version} with {host}, certificate by {one_line(shaken.issuer)}, {_until(shaken.good_until)}"
+    )
 
 
 async def ask_api(scene: Scene) -> Outcome:

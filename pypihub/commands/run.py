@@ -18,7 +18,7 @@ from pypihub.commands.children import run_child, until_told_to_stop
 from pypihub.commands.environment import Index, variables
 from pypihub.commands.running import run_in_reactor
 from pypihub.commands.token import find_token, github_host
-from pypihub.config import Config, Log, Server, load_config
+from pypihub.config import Config, Log, Seconds, Server, load_config
 from pypihub.daemon.foreground import start_service
 from pypihub.daemon.listening import Listener
 from pypihub.daemon.logs import warn_on
@@ -28,6 +28,7 @@ from pypihub.index.names import Owner, parse_owner
 
 _HOST = "127.0.0.1"
 _NO_SUCH_COMMAND = 127  # as shells have it
+_DRAIN = Seconds(1)  # whoever asked is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ async def _served(config: Config, reactor: Any) -> AsyncIterator[int]:
 def _for_this_machine(config: Config, port: int) -> Config:
     """Of the configuration all but where it listens and what it logs."""
     return Config(
-        server=Server(endpoint=f"tcp:{port}:interface={_HOST}"),
+        server=Server(endpoint=f"tcp:{port}:interface={_HOST}", drain=_DRAIN),
         github=config.github,
         cache=config.cache,
         metadata=config.metadata,

@@ -19,7 +19,7 @@ from pypihub.errors import (
     UpstreamUnreachableError,
 )
 
-Scene = TypeVar("Scene")
+Findings = TypeVar("Findings")
 """What the steps of a walk find out, for those that come later."""
 
 _REMEDIES: tuple[tuple[type[PyPIHubError], str], ...] = (
@@ -58,7 +58,7 @@ def left_out(detail: str) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[Scene]):
+class Step(Generic[Findings]):
     """A step by its name. `doing` is what it does, for those who wait; `needs` are the steps that must not have failed.
 
     What `take` raises makes it fail.
@@ -66,12 +66,12 @@ class Step(Generic[Scene]):
 
     name: str
     doing: str
-    take: Callable[[Scene], Awaitable[Outcome]]
+    take: Callable[[Findings], Awaitable[Outcome]]
     needs: tuple[str, ...] = ()
 
 
 async def walk(
-    steps: Iterable[Step[Scene]], scene: Scene, reactor: IReactorTime, tell: Callable[[str, Outcome], None]
+    steps: Iterable[Step[Findings]], findings: Findings, reactor: IReactorTime, tell: Callable[[str, Outcome], None]
 ) -> bool:
     """Takes the steps in their order and tells of each; whether none failed."""
     closed: dict[str, str] = {}  # by a step's name the one that failed
@@ -81,7 +81,7 @@ async def walk(
             outcome = left_out(f"needs {cause}")
         else:
             with progress(reactor, step.doing):
-                outcome = await _taken(step, scene)
+                outcome = await _taken(step, findings)
             cause = step.name if outcome.ok is False else None
         if cause is not None:
             closed[step.name] = cause
@@ -89,8 +89,8 @@ async def walk(
     return not closed
 
 
-async def _taken(step: Step[Scene], scene: Scene) -> Outcome:
+async def _taken(step: Step[Findings], findings: Findings) -> Outcome:
     try:
-        return await step.take(scene)
+        return await step.take(findings)
     except PyPIHubError as error:
         return failed(error.message, next((text for kind, text in _REMEDIES if isinstance(error, kind)), ""))

@@ -40,7 +40,7 @@ async def test_a_certificate_that_is_trusted_is_described(hub: Hub, run: Any, po
     found = await checked(run, hub, tmp_path, url, f'ca_file = "{ca_file}"')
     assert (found.with_(False), found.with_(None)) == ([], [])
     detail = found.step["TLS"]["detail"]
-    assert detail.startswith("TLSv1.3 with localhost, certificate of CN=localhost, good until 20")
+    assert detail.startswith("TLSv1.3 with localhost, certificate by CN=localhost, good until 20")
 
 
 @ensureDeferred
