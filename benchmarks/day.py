@@ -43,6 +43,7 @@ from twisted.internet.task import deferLater, react
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
+from pypihub.github.breaker import LONGEST_PAUSE
 from pypihub.sandbox.faults import CutBody, Drop, Fault, Hang, Html, Status
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -51,8 +52,6 @@ TROUBLE = frozenset({429, 502, 503, 504})
 FAULTS: tuple[Fault, ...] = (Status(500), Drop(), Hang(), Html(502), CutBody(40))
 PATIENCE = 30.0
 """Seconds in which an answer must come, and in which what is done to the daemon must show."""
-BREAK = 10.0
-"""Seconds for which what rests after a failure may rest on."""
 TRIES = 4
 """Times that a client asks for the same thing where its connection is closed."""
 KINDS = ("HTML", "JSON", "gzip", "304", "no-cache", "redirect", "metadata")
@@ -307,7 +306,7 @@ class Life:
             self._sandbox.faults.clear()
             self._sandbox.calls.clear()
         self._begin("GitHub comes back")
-        await deferLater(self._reactor, BREAK)
+        await deferLater(self._reactor, LONGEST_PAUSE + 2)  # for so long GitHub may be left in peace
         self._day.is_ill = False
         await self._go_on()
 

@@ -13,8 +13,10 @@ from pypihub.config import (
     Cache,
     Downloads,
     GitHub,
+    Limits,
     Log,
     MetadataConfig,
+    Metrics,
     Publish,
     Replace,
     Server,
@@ -51,7 +53,9 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[metadata]", MetadataConfig),
         ("[downloads]", Downloads),
         ("[publish]", Publish),
+        ("[limits]", Limits),
         ("[log]", Log),
+        ("[metrics]", Metrics),
     ],
 )
 def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:

@@ -21,7 +21,7 @@ from pypihub.commands.token import find_token, github_host
 from pypihub.config import Config, Log, Seconds, Server, load_config
 from pypihub.daemon.foreground import start_service
 from pypihub.daemon.listening import Listener
-from pypihub.daemon.logs import warn_on
+from pypihub.daemon.logs import log_to
 from pypihub.daemon.service import make_service
 from pypihub.errors import CommandError, OwnerNotServedError
 from pypihub.index.names import Owner, parse_owner
@@ -85,7 +85,7 @@ def _serve_while(
     config = load_config(file)
     owner = _owner(wish.owner, config)
     token = find_token(os.environ, github_host(config.github.api_url))
-    warn_on(sys.stderr)
+    log_to(sys.stderr, Log(level="warn"))
 
     async def serve(reactor: Any) -> None:
         await _until_running(reactor)
@@ -118,6 +118,7 @@ def _for_this_machine(config: Config, port: int) -> Config:
         metadata=config.metadata,
         downloads=config.downloads,
         publish=config.publish,
+        limits=config.limits,
         log=Log(access=False),
     )
 

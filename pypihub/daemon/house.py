@@ -23,7 +23,7 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
-from pypihub.config import Config
+from pypihub.config import Config, Log
 from pypihub.github.client import Client
 from pypihub.github.configured import Configured, configured_client
 from pypihub.github.tokens import TokenHasher
@@ -31,9 +31,13 @@ from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
 from pypihub.index.names import Owner, Repository
-from pypihub.web.access import AccessLog
+from pypihub.tally import Tally
+from pypihub.web.access import AccessLog, Line
+from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.front import Front
+from pypihub.web.health import Health, Phase
+from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
 from pypihub.web.site import Inside
 from pypihub.web.uploads import Uploads
@@ -44,6 +48,8 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
+    memory: Memory[object, object]
+    store: Store
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
     roots: Listings[Owner, Names]
@@ -54,6 +60,7 @@ class House:
     async def open(self) -> None:
         """Opens the store."""
         await self.knowledge.open()
+        self.inside.health.phase = Phase.READY
 
     async def close(self) -> None:
         """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
@@ -66,41 +73,58 @@ class House:
 
 
 def build_house(
-    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
+    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[Line]], object], tally: Tally
 ) -> House:
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError like
-    `configured_client`.
+    `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
+    Raises ConfigError like `configured_client`.
     """
     github = config.github
-    reached = configured_client(github, os.environ, reactor, backoff=backoff)
+    reached = configured_client(github, os.environ, reactor, backoff=backoff, tally=tally)
     client = reached.client
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor, tally)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
-    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale)
-    roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
+    roots = Listings(
+        Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale, name="root", tally=tally
+    )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
-    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
-    front = Front(memory, hasher, refused, reactor.seconds)
+    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
+    front = Front(memory, hasher, refused, reactor.seconds, tally)
     app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
-    access = AccessLog(log_access, reactor) if config.log.access else None
-    inside = Inside(app.app.resource(), front, uploads, access)
-    return House(inside, knowledge, listings, roots, pages, publishing, reached)
+    client_address = ClientAddress(config.server.trusted_proxies)
+    gate = Gate(config.limits, client_address, reactor.seconds)
+    access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
+    counted = tally if config.metrics.endpoint is not None else None
+    health = Health(reached.transport.breakers)
+    inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
+    return House(inside, memory, store, knowledge, listings, roots, pages, publishing, reached)
+
+
+def _logs_requests(log: Log) -> bool:
+    """Requests are told of at level "info"."""
+    return log.access and log.level in ("debug", "info")
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
+    config: Config,
+    client: Client,
+    hasher: TokenHasher,
+    memory: Memory[object, object],
+    store: Store,
+    reactor: Any,
+    tally: Tally,
 ) -> Knowledge:
-    lookups = Lookups(client.assets, hasher, reactor)
+    lookups = Lookups(client.assets, hasher, reactor, tally=tally)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))

@@ -13,6 +13,7 @@ from pypihub.github.client import Client
 from pypihub.github.connecting import configured_agent
 from pypihub.github.patience import BACKOFF
 from pypihub.github.transport import Transport
+from pypihub.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,18 @@ class Configured:
 
 
 def configured_client(
-    github: GitHub, environment: Mapping[str, str], reactor: Any, *, backoff: Sequence[float] = BACKOFF
+    github: GitHub,
+    environment: Mapping[str, str],
+    reactor: Any,
+    *,
+    backoff: Sequence[float] = BACKOFF,
+    tally: Tally | None = None,
 ) -> Configured:
     """The client for the configured GitHub, by way of the environment's proxy; nothing is asked yet.
 
-    `backoff` is as for `Client`. Raises ConfigError like `configured_agent`.
+    `backoff` is as for `Client`, and the `tally` as for `Transport`. Raises ConfigError like `configured_agent`.
     """
     agent, pool = configured_agent(github, environment, reactor)
-    transport = Transport(agent, reactor, github.timeout)
+    transport = Transport(agent, reactor, github.timeout, tally)
     client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
     return Configured(client, transport, pool)

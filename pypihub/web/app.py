@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from klein import Klein
 from twisted.python.failure import Failure
-from twisted.web.server import Request
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
@@ -18,7 +17,6 @@ from pypihub.github.credentials import Credentials
 from pypihub.index.names import normalize_project
 from pypihub.index.negotiate import Format, accepts_gzip, choose_format
 from pypihub.web.auth import read_credentials
-from pypihub.web.bodies import StreamedRequest
 from pypihub.web.front import Front
 from pypihub.web.pages import Found, Pages, Wish
 from pypihub.web.ready import Encoding
@@ -33,6 +31,7 @@ from pypihub.web.responses import (
 )
 from pypihub.web.streams import send_download
 from pypihub.web.uploads import Intake
+from pypihub.web.visits import VisitedRequest
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
 _ABOUT_UPLOADS = "Packages are published here: POST a wheel or an sdist with twine, uv, poetry, pdm, hatch or flit."
@@ -61,13 +60,13 @@ class App:
         self._proxies = proxies
 
     @app.route("/", methods=["GET"])
-    def about(self, request: Request) -> bytes:
+    def about(self, request: VisitedRequest) -> bytes:
         """What this is."""
         return send_text(request, _ABOUT)
 
     @app.route("/simple/", methods=["GET"])
     @app.route("/<owner>/simple/", methods=["GET"])
-    async def root(self, request: Request, owner: str | None = None) -> bytes:
+    async def root(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """All projects of the owner."""
         wish = self._wish(request, owner)
         if not request.path.endswith(b"/"):
@@ -76,7 +75,7 @@ class App:
 
     @app.route("/legacy/", methods=["GET"])
     @app.route("/<owner>/legacy/", methods=["GET"])
-    def about_uploads(self, request: Request, owner: str | None = None) -> bytes:
+    def about_uploads(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """What the URL is for."""
         return send_text(request, _ABOUT_UPLOADS)
 
@@ -84,7 +83,7 @@ class App:
     @app.route("/<owner>/legacy/", methods=["POST"])
     @app.route("/simple/", methods=["POST"])  # where some point their tools
     @app.route("/<owner>/simple/", methods=["POST"])
-    async def upload(self, request: StreamedRequest, owner: str | None = None) -> bytes:
+    async def upload(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """A file to publish. Whoever sends it was asked for credentials before its bytes were taken in."""
         if not isinstance(request.body, Intake):
             self._catalog.admit(_credentials(request, owner))
@@ -96,7 +95,7 @@ class App:
     @app.route("/<owner>/simple/<project>/", methods=["GET"])
     @app.route("/legacy/+simple/<project>/", methods=["GET"])  # where hatch looks for what is published already
     @app.route("/<owner>/legacy/+simple/<project>/", methods=["GET"])
-    async def project(self, request: Request, project: str, owner: str | None = None) -> bytes:
+    async def project(self, request: VisitedRequest, project: str, owner: str | None = None) -> bytes:
         """The files of a project."""
         wish = self._wish(request, owner)
         name = normalize_project(project)
@@ -110,7 +109,7 @@ class App:
     @app.route("/pypi/<project>/<version>/json", methods=["GET"])
     @app.route("/<owner>/pypi/<project>/<version>/json", methods=["GET"])
     async def legacy(
-        self, request: Request, project: str, version: str | None = None, owner: str | None = None
+        self, request: VisitedRequest, project: str, version: str | None = None, owner: str | None = None
     ) -> bytes:
         """A project, or a version of it, in the legacy JSON API."""
         wish = self._wish(request, owner)
@@ -123,7 +122,7 @@ class App:
 
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
-    async def asset(self, request: Request, asset_id: str, filename: str, owner: str | None = None) -> bytes:
+    async def asset(self, request: VisitedRequest, asset_id: str, filename: str, owner: str | None = None) -> bytes:
         """A file: GET leads to its bytes or sends them, HEAD tells of them; a wheel's METADATA stands beside it."""
         credentials = _credentials(request, owner)
         if filename.endswith(METADATA):
@@ -136,42 +135,44 @@ class App:
             return await send_download(request, download)
         url, until = await self._catalog.download_url(credentials, asset_id, filename)
         ready = file_redirect(url.reveal(), until)
-        self._front.remember(request, credentials.token, ready)
+        self._front.remember(request, credentials, ready)
         return send_ready(request, ready)
 
-    def _wish(self, request: Request, owner: str | None) -> Wish:
+    def _wish(self, request: VisitedRequest, owner: str | None) -> Wish:
         """What the request says of any page; raises the error for a caller who is turned away."""
         credentials = _credentials(request, owner)
         self._catalog.admit(credentials)
         encoding: Encoding = "gzip" if accepts_gzip(_header(request, "accept-encoding")) else "identity"
         return Wish(credentials, encoding, fresh="no-cache" in _header(request, "cache-control").lower())
 
-    def _send(self, request: Request, wish: Wish, found: Found) -> bytes:
-        self._front.remember(request, wish.credentials.token, found.key)
+    def _send(self, request: VisitedRequest, wish: Wish, found: Found) -> bytes:
+        self._front.remember(request, wish.credentials, found.key)
         return send_ready(request, found.ready, age=found.snapshot.age(self._seconds()))
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
-    def failed(self, request: Request, failure: Failure) -> Any:
+    def failed(self, request: VisitedRequest, failure: Failure) -> Any:
         """Every error of every handler."""
         return send_failure(request, failure)
 
 
-def _credentials(request: Request, owner: str | None) -> Credentials:
+def _credentials(request: VisitedRequest, owner: str | None) -> Credentials:
     values = request.requestHeaders.getRawHeaders(b"authorization", [None])
-    return read_credentials(values[0], owner)
+    credentials = read_credentials(values[0], owner)
+    request.owner = credentials.owner
+    return credentials
 
 
-def _header(request: Request, name: str) -> str:
+def _header(request: VisitedRequest, name: str) -> str:
     """All values of a header, as the list that they are (RFC 9110, 5.3)."""
     return b",".join(request.requestHeaders.getRawHeaders(name.encode(), [])).decode("latin-1")
 
 
-def _wanted(request: Request) -> dict[str, str]:
+def _wanted(request: VisitedRequest) -> dict[str, str]:
     """Which part of a file is wanted; a header that could not be sent on is left out."""
     found = {name: request.requestHeaders.getRawHeaders(name, [b""])[-1] for name in (b"range", b"if-range")}
     return {name.decode(): value.decode() for name, value in found.items() if _SENDABLE.fullmatch(value)}
 
 
-def _format(request: Request) -> Format:
+def _format(request: VisitedRequest) -> Format:
     wanted = request.args.get(b"format", [None])[0]
     return choose_format(_header(request, "accept"), wanted.decode("latin-1") if wanted is not None else None)
