@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_dir
-from twisted.web.client import HTTPConnectionPool
 
 from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.hashes import Hashes
@@ -26,9 +25,8 @@ from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config, Log
 from pypihub.github.client import Client
-from pypihub.github.connecting import configured_agent
+from pypihub.github.configured import Configured, configured_client
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
@@ -50,8 +48,6 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
-    transport: Transport
-    client: Client
     memory: Memory[object, object]
     store: Store
     knowledge: Knowledge
@@ -59,7 +55,7 @@ class House:
     roots: Listings[Owner, Names]
     pages: Pages
     publishing: Publishing
-    pool: HTTPConnectionPool
+    github: Configured
 
     async def open(self) -> None:
         """Opens the store."""
@@ -73,7 +69,7 @@ class House:
         self.roots.stop()
         self.pages.stop()
         await self.knowledge.close()
-        await self.pool.closeCachedConnections()
+        await self.github.close()
 
 
 def build_house(
@@ -82,12 +78,11 @@ def build_house(
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
     `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
-    Raises ConfigError like `configured_agent`.
+    Raises ConfigError like `configured_client`.
     """
     github = config.github
-    agent, pool = configured_agent(github, os.environ, reactor)
-    transport = Transport(agent, reactor, github.timeout, tally)
-    client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
+    reached = configured_client(github, os.environ, reactor, backoff=backoff, tally=tally)
+    client = reached.client
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
@@ -110,9 +105,9 @@ def build_house(
     gate = Gate(config.limits, client_address, reactor.seconds)
     access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
     counted = tally if config.metrics.endpoint is not None else None
-    health = Health(transport.breakers)
+    health = Health(reached.transport.breakers)
     inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
-    return House(inside, transport, client, memory, store, knowledge, listings, roots, pages, publishing, pool)
+    return House(inside, memory, store, knowledge, listings, roots, pages, publishing, reached)
 
 
 def _logs_requests(log: Log) -> bool:

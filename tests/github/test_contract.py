@@ -239,3 +239,11 @@ async def test_an_unknown_field_is_named(upstream: Upstream) -> None:
     with pytest.raises(UnknownFieldError) as caught:
         await upstream.client._answer(upstream.token, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
     assert caught.value.field == "thereIsNoSuchField"
+
+
+@ensureDeferred
+async def test_a_tokens_standing_is_told(upstream: Upstream) -> None:
+    standing = await upstream.client.standing(upstream.token)
+    assert standing.points is not None
+    assert 0 < standing.points.remaining <= standing.points.limit
+    assert standing.points.reset_at.tzinfo is not None
