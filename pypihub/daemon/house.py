@@ -18,7 +18,7 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import Publishing
-from pypihub.catalog.roots import Names, Roots
+from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -47,7 +47,7 @@ class House:
     site: HubSite
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
-    roots: Listings[Owner, Names]
+    roots: Listings[Owner, ListedProjects]
     pages: Pages
     publishing: Publishing
     pool: HTTPConnectionPool
@@ -90,7 +90,7 @@ def build_house(
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
     listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale)
-    roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale)
+    roots = Listings(Roots(client, mapping).projects, ListedProjects, hasher, memory, reactor, ttl=ttl, stale=stale)
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)

@@ -102,6 +102,30 @@ class Project:
         return tuple(dict.fromkeys(str(version) for version in objects.values()))
 
 
+class Home(Struct, frozen=True, gc=False):
+    """A repository in the list of its owner's projects. `name` is in GitHub's spelling."""
+
+    name: str
+    description: str
+    is_private: bool
+    is_archived: bool
+
+
+class ListedProject(Struct, frozen=True, gc=False):
+    """A project in the list of its owner's projects.
+
+    `version` is the newest one that was seen, before it none that is yanked or a pre-release; `published_at` is when
+    its release was published. `is_alone` where no other project lives in the repository, which then describes this one.
+    """
+
+    name: NormalizedName
+    home: Home
+    is_alone: bool
+    version: str
+    published_at: datetime | None
+    is_yanked: bool
+
+
 def project_of(listing: Listing, name: NormalizedName) -> Project:
     """The project `name` as the listing shows it; without files where the listing has none of it.
 

@@ -85,7 +85,7 @@ class Pages:
         snapshot = await self._catalog.root(wish.credentials, fresh=wish.fresh)
 
         async def render() -> tuple[Page, bool]:
-            return root_page(snapshot.content(), form), False
+            return root_page((project.name for project in snapshot.content()), form), False
 
         return await self._find(self._key(wish, "simple", form), snapshot, render)
 
