@@ -15,6 +15,7 @@ from pypihub.config import (
     GitHub,
     Log,
     MetadataConfig,
+    Pages,
     Publish,
     Replace,
     Server,
@@ -50,6 +51,7 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[metadata]", MetadataConfig),
         ("[downloads]", Downloads),
         ("[publish]", Publish),
+        ("[pages]", Pages),
         ("[log]", Log),
     ],
 )

@@ -22,13 +22,17 @@ class TLS(Table, frozen=True, kw_only=True):
 
 
 class Server(Table, frozen=True, kw_only=True):
-    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls."""
+    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls.
+
+    `url` is where clients find it, which pages tell people; an empty text where that is not known.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
     port: Annotated[int, Meta(ge=1, le=65535)] = 3141
     endpoint: str | tuple[str, ...] | None = None
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    url: str = ""
 
 
 class Replace(Table, frozen=True, kw_only=True):
@@ -86,6 +90,12 @@ class Publish(Table, frozen=True, kw_only=True):
     draft: bool = False
 
 
+class Pages(Table, frozen=True, kw_only=True):
+    """`[pages]`: whether pages for people show images of READMEs that come from elsewhere."""
+
+    remote_images: bool = False
+
+
 class Log(Table, frozen=True, kw_only=True):
     """`[log]`: whether each request is a line in the log."""
 
@@ -101,4 +111,5 @@ class Config(Table, frozen=True, kw_only=True):
     metadata: MetadataConfig = MetadataConfig()
     downloads: Downloads = Downloads()
     publish: Publish = Publish()
+    pages: Pages = Pages()
     log: Log = Log()

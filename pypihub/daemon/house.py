@@ -28,15 +28,19 @@ from pypihub.config import Config
 from pypihub.github.client import Client
 from pypihub.github.tokens import TokenHasher
 from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.web import web_url
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
 from pypihub.index.names import Owner, Repository
 from pypihub.web.access import AccessLog
 from pypihub.web.app import App
+from pypihub.web.browsing import Browsing, Sites
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
+from pypihub.web.readmes import Readmes
 from pypihub.web.site import HubSite
+from pypihub.web.templating import Templates
 from pypihub.web.uploads import Uploads
 
 
@@ -49,6 +53,7 @@ class House:
     listings: Listings[Repository, Listing]
     roots: Listings[Owner, ListedProjects]
     pages: Pages
+    readmes: Readmes
     publishing: Publishing
     pool: HTTPConnectionPool
 
@@ -63,6 +68,7 @@ class House:
         self.listings.stop()
         self.roots.stop()
         self.pages.stop()
+        self.readmes.stop()
         await self.knowledge.close()
         await self.pool.closeCachedConnections()
 
@@ -97,11 +103,19 @@ def build_house(
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
     front = Front(memory, hasher, refused, reactor.seconds)
-    app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    readmes = Readmes(memory, reactor)
+    browsing = _browsing(config, catalog, pages, readmes)
+    app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
     site = HubSite(app.app.resource(), front, uploads, access)
-    return House(site, knowledge, listings, roots, pages, publishing, pool)
+    return House(site, knowledge, listings, roots, pages, readmes, publishing, pool)
+
+
+def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:
+    images = config.pages.remote_images
+    sites = Sites(server=config.server.url, github=web_url(config.github.api_url))
+    return Browsing(catalog, pages, readmes, Templates(remote_images=images), sites, images=images)
 
 
 def _knowledge(

@@ -55,11 +55,12 @@ class Release(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All releases of one repository, the newest first. `is_archived` is GitHub's `isArchived`."""
+    """All releases of one repository, the newest first. `is_archived` and `is_private` are GitHub's."""
 
     name_with_owner: str
     is_archived: bool
     releases: tuple[Release, ...]
+    is_private: bool = True
 
 
 class File(Struct, frozen=True, gc=False):
@@ -124,6 +125,7 @@ class ListedProject(Struct, frozen=True, gc=False):
     version: str
     published_at: datetime | None
     is_yanked: bool
+    is_prerelease: bool
 
 
 def project_of(listing: Listing, name: NormalizedName) -> Project:

@@ -112,7 +112,10 @@ class Projects:
 
     def _listed(self, name: NormalizedName, home: Home, is_alone: bool) -> ListedProject:
         seen = self._newest[name]
-        return ListedProject(name, home, is_alone, str(seen.version), seen.published_at, seen.is_yanked)
+        version = seen.version
+        return ListedProject(
+            name, home, is_alone, str(version), seen.published_at, seen.is_yanked, version.is_prerelease
+        )
 
     def _note(self, name: NormalizedName, seen: _Seen) -> None:
         newest = self._newest.get(name)

@@ -29,6 +29,7 @@ from pypihub.errors import (
     UpstreamUnreachableError,
 )
 from pypihub.index.negotiate import matches_etag
+from pypihub.index.simple import Page
 from pypihub.web.ready import PRIVATE, Ready, ready_redirect
 
 _log = Logger("pypihub")
@@ -74,6 +75,17 @@ def send_ready(request: Request, ready: Ready, age: float | None = None) -> byte
         return b""
     request.setResponseCode(ready.code)
     return ready.body
+
+
+def send_static(request: Request, page: Page) -> bytes:
+    """A page that is the same for everyone."""
+    request.setHeader("ETag", page.etag)
+    request.setHeader("Cache-Control", "public, max-age=0, must-revalidate")
+    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
+    if known and matches_etag(known.decode("latin-1"), page.etag):
+        request.setResponseCode(304)
+        return b""
+    return send_body(request, page.body, page.content_type)
 
 
 def send_body(request: Request, body: bytes, content_type: str) -> bytes:

@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Pattern, Publish, Replace, Seconds, Server
+from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Pages, Pattern, Publish, Replace, Seconds, Server
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -96,13 +96,15 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
     `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in bytes), `cache` (a folder;
-    memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page is asked for anew) go into
-    its configuration, the rest to the Sandbox.
+    memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page is asked for anew),
+    `server_url` and `remote_images` (of pages for people) go into its configuration, the rest to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
+    server = Server(endpoint="tcp:0:interface=127.0.0.1", url=options.pop("server_url", ""))
+    pages = Pages(remote_images=options.pop("remote_images", False))
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
     world = options.pop("world", None) or World()
@@ -113,7 +115,8 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
-        server=Server(endpoint="tcp:0:interface=127.0.0.1"),
+        server=server,
+        pages=pages,
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
     service = make_service(config, reactor, backoff=(0.001, 0.002))
