@@ -1,6 +1,7 @@
 """The lines that install a project from here, for each of the usual tools.
 
-The token is a variable of the shell, so that it stands neither in a page nor in the shell's history.
+The token is a variable of the shell, so that it stands neither in a page nor in the shell's history. No line has a tool
+look for the project elsewhere, too, where somebody else may have one of its name.
 """
 
 from __future__ import annotations
@@ -44,7 +45,15 @@ def installing(server: str, owner: Owner, name: NormalizedName, version: str | N
             _exported("POETRY_HTTP_BASIC_HUB"),
             f"poetry add --source hub {wanted}",
         ),
-        "pdm": (f"pdm config --local pypi.hub.url '{with_late_token}'", f"pdm add {wanted}"),
+        "pdm": (
+            "cat >> pyproject.toml <<'END'",
+            "[[tool.pdm.source]]",
+            'name = "hub"',
+            f'url = "{with_late_token}"',
+            f'include_packages = ["{name}"]',
+            "END",
+            f"pdm add {wanted}",
+        ),
     }
     return tuple(Installing(tool, "\n".join(each)) for tool, each in lines.items())
 

@@ -30,6 +30,7 @@ from pypihub.web.responses import (
     send_failure,
     send_file_head,
     send_metadata,
+    send_page,
     send_ready,
     send_static,
     send_text,
@@ -209,8 +210,11 @@ class App:
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
     def failed(self, request: Request, failure: Failure) -> Any:
-        """Every error of every handler."""
-        return send_failure(request, failure)
+        """Every error of every handler: a line of text, and around it a page in a browser."""
+        line = send_failure(request, failure)
+        if not _is_for_people(request):
+            return line
+        return send_page(request, self._browsing.trouble(request.path.count(b"/") - 1, request.code, line.decode()))
 
 
 def _credentials(request: Request, owner: str | None) -> Credentials:

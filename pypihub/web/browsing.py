@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from markupsafe import Markup
@@ -55,7 +56,7 @@ class Browsing:
         async def render() -> tuple[Page, bool]:
             view = overview(owner, snapshot.content(), search, page)
             values = {"view": view, "projects": "project/" if is_below else f"{owner}/project/"}
-            return self._render("owner.html", wish, "../" * is_below, "./", search, **values), False
+            return self._render("owner.html", owner, "../" * is_below, "./", search, **values), False
 
         path = f"{'' if is_below else '/'}?q={search}&page={page}"
         return await self._pages.find(wish, path, None, snapshot, render)
@@ -63,6 +64,7 @@ class Browsing:
     async def project(self, wish: Wish, name: NormalizedName, version: str | None, *, is_below: bool) -> Found:
         """A project in a version, or in its newest one, at `/project/<name>/` or `/<owner>/project/<name>/`."""
         snapshot = await self._catalog.snapshot(wish.credentials, name, fresh=wish.fresh)
+        owner = wish.credentials.owner
 
         async def render() -> tuple[Page, bool]:
             told = await self._pages.tell(wish.credentials, name, snapshot, version)
@@ -72,15 +74,21 @@ class Browsing:
             values = {
                 "view": view,
                 "readme": readme,
-                "lines": installing(self._sites.server or NO_SERVER, wish.credentials.owner, name, pinned),
+                "lines": installing(self._sites.server or NO_SERVER, owner, name, pinned),
                 "variable": TOKEN,
                 "has_server": bool(self._sites.server),
             }
-            page = self._render("project.html", wish, "../../" + "../" * is_below, "../../", "", **values)
+            page = self._render("project.html", owner, "../../" + "../" * is_below, "../../", "", **values)
             return page, told.is_pending or readme is None
 
         path = f"{'' if is_below else '/'}project/{name}/{version or ''}"
         return await self._pages.find(wish, path, None, snapshot, render)
+
+    def trouble(self, depth: int, code: int, message: str) -> Page:
+        """What people see in place of a page that is `depth` folders below the server's root."""
+        top = "../" * depth
+        values = {"code": code, "phrase": HTTPStatus(code).phrase, "message": message}
+        return self._render("trouble.html", "", top, top or "./", "", **values)
 
     async def _readme(self, view: About) -> Markup | None:
         """The README, empty where there is none; None while it is being rendered."""
@@ -89,9 +97,8 @@ class Browsing:
         html = await self._readmes.html(Readme(view.readme, view.content_type, view.tree, self._images))
         return Markup(html) if html is not None else None  # noqa: S704 - it was cleaned when it was rendered
 
-    def _render(self, template: str, wish: Wish, top: str, home: str, search: str, **values: Any) -> Page:
+    def _render(self, template: str, owner: str, top: str, home: str, search: str, **values: Any) -> Page:
         """The page; `top` leads to the server's root, `home` to the owner's projects."""
-        owner = wish.credentials.owner
         return self._templates.page(
             template, owner=owner, top=top, home=home, search=search, program=f"PyPIHub {__version__}", **values
         )

@@ -85,6 +85,13 @@ def send_static(request: Request, page: Page) -> bytes:
     if known and matches_etag(known.decode("latin-1"), page.etag):
         request.setResponseCode(304)
         return b""
+    return send_page(request, page)
+
+
+def send_page(request: Request, page: Page) -> bytes:
+    """A page with its own headers, whatever the client has."""
+    for name, value in page.headers:
+        request.setHeader(name, value)
     return send_body(request, page.body, page.content_type)
 
 
