@@ -12,23 +12,42 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 from pypihub.errors import ConfigError
 
 
-def read_certificates(crt: Path, key_file: Path) -> tuple[list[Certificate], PrivateKeyTypes]:
-    """The certificate, with the chain behind it, and its key; raises ConfigError where they are not that."""
+def read_certificates(
+    crt: Path, key_file: Path, *, keys: tuple[str, str] = ("server.tls.crt", "server.tls.key")
+) -> tuple[list[Certificate], PrivateKeyTypes]:
+    """The certificate, with the chain behind it, and its key.
+
+    Raises ConfigError where they are not that; `keys` are the names of the two in the configuration.
+    """
+    of_crt, of_key = keys
     try:
-        pem = crt.read_bytes()
-        certificates = load_pem_x509_certificates(pem)
+        certificates = _certificates(crt)
         public_key = certificates[0].public_key()
-        if pem.count(b"CERTIFICATE-----") != 2 * len(certificates):
-            raise ValueError("the last one is cut")
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"server.tls.crt: should be a PEM certificate: {_why(crt, error)}") from None
+        raise ConfigError(f"{of_crt}: should be a PEM certificate: {_why(crt, error)}") from None
     try:
         key = load_pem_private_key(key_file.read_bytes(), password=None)
     except (OSError, ValueError, UnsupportedAlgorithm, TypeError) as error:  # TypeError: the key is encrypted
-        raise ConfigError(f"server.tls.key: should be a PEM private key: {_why(key_file, error)}") from None
+        raise ConfigError(f"{of_key}: should be a PEM private key: {_why(key_file, error)}") from None
     if public_key != key.public_key():
-        raise ConfigError("server.tls.key: should be the key of server.tls.crt, and belongs to another certificate")
+        raise ConfigError(f"{of_key}: should be the key of {of_crt}, and belongs to another certificate")
     return certificates, key
+
+
+def read_authorities(file: Path, key: str) -> list[Certificate]:
+    """The certificates of the authorities in a PEM file; raises ConfigError, which names the key that names it."""
+    try:
+        return _certificates(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{key}: should be a file of PEM certificates: {_why(file, error)}") from None
+
+
+def _certificates(file: Path) -> list[Certificate]:
+    pem = file.read_bytes()
+    certificates = load_pem_x509_certificates(pem)
+    if pem.count(b"CERTIFICATE-----") != 2 * len(certificates):
+        raise ValueError("the last one is cut")
+    return certificates
 
 
 def _why(file: Path, error: Exception) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -129,7 +130,10 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
             "[[github.replace]]\npatt='a'\nrepl='b'\n[[github.replace]]\npattern='a'",
             "github.replace[1].pattern: unknown key; did you mean github.replace[1].patt?",
         ),
-        ("github.zzz = 1", "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, replace"),
+        (
+            "github.zzz = 1",
+            "github.zzz: unknown key; known here: owners, api_url, graphql_url, timeout, ca_file, replace",
+        ),
         ("cache.dir = 'x'", "cache.dir: unknown key; known here: directory, ttl, stale, memory"),
         ("downloads.mode = 'x'", 'downloads.mode: should be "redirect" or "proxy", not \'x\''),
         ("downloads.mode = 1", "downloads.mode: expected a text, got a whole number"),
@@ -380,7 +384,7 @@ def test_a_key_of_an_unknown_kind_is_refused(tls_folder: Path, name: str, label:
     assert _mistake(tls_folder, _TLS).startswith(f"server.tls.{name}: should be ")
 
 
-@pytest.mark.parametrize("form", ["tls:{}:3150", "tls:path={}:port=3150", "haproxy:tls:{}:3150"])
+@pytest.mark.parametrize("form", ["tls:{}:3150", "tls:port=3150:path={}", "haproxy:tls:{}:3150"])
 def test_a_tls_endpoint_needs_a_folder_with_certificates(tls_folder: Path, form: str) -> None:
     """Twisted would listen, and refuse every connection."""
     (folder := tls_folder / "a:b").mkdir()
@@ -388,8 +392,57 @@ def test_a_tls_endpoint_needs_a_folder_with_certificates(tls_folder: Path, form:
     mistake = f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"'
     assert _mistake(tls_folder, text) == mistake
     (tls_folder / "crt.pem").rename(folder / "crt.pem")
+    mistake = f'server.endpoint: "{folder}" should hold a certificate for a host name (subjectAltName) and its key'
+    assert _mistake(tls_folder, text) == mistake
+    (tls_folder / "key.pem").rename(folder / "key.pem")
     assert _load(tls_folder, text)
     assert "/nonexistent" in _mistake(tls_folder, f"server.endpoint = '{form.format('/nonexistent')}'")
+
+
+def test_a_tls_folder_with_the_root_certificate_in_it_is_refused(tmp_path: Path) -> None:
+    """Twisted would look for the root's issuer, which is the root, for ever."""
+    (folder := tmp_path / "tls").mkdir()
+    root = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(folder / "root.pem", tmp_path / "root.key", private=root, name="Company Root")
+    write_certificate(
+        folder / "hub.pem", folder / "key.pem", private=ec.generate_private_key(ec.SECP256R1()), issuer=root,
+        issuer_name="Company Root",
+    )  # fmt: skip
+    text = f"server.endpoint = 'tls:{folder}:3150'"
+    assert _mistake(tmp_path, text) == (
+        f"server.endpoint: {folder}/root.pem holds a root certificate, which Twisted would follow for ever; "
+        "clients have it, take it out"
+    )
+    (folder / "root.pem").unlink()
+    assert _load(tmp_path, text)
+
+
+@pytest.mark.parametrize("label", ["CERTIFICATE", "PRIVATE KEY"])
+def test_a_tls_folder_with_a_broken_file_in_it_is_refused(tls_folder: Path, label: str) -> None:
+    (broken := tls_folder / "broken.pem").write_text(f"-----BEGIN {label}-----\nbm90aGluZw==\n-----END {label}-----\n")
+    mistake = _mistake(tls_folder, f"server.endpoint = 'tls:{tls_folder}:3150'")
+    assert mistake.startswith(f"server.endpoint: {broken} should hold PEM certificates and their keys, and holds a ")
+    assert mistake.endswith(f"{label} that cannot be read")
+
+
+@pytest.mark.parametrize("form", ["ssl:443:{key}:{crt}", "ssl:443:certKey={crt}:privateKey={key}"])
+def test_an_ssl_endpoint_s_key_belongs_to_its_certificate(tls_folder: Path, form: str) -> None:
+    crt, key = tls_folder / "crt.pem", tls_folder / "key.pem"
+    text = f"server.endpoint = '{form.format(crt=crt, key=key)}'"
+    assert _load(tls_folder, text)
+    write_certificate(tls_folder / "other.pem", key)
+    mistake = _mistake(tls_folder, text)
+    assert mistake.startswith("server.endpoint (privateKey): should be the key of server.endpoint (certKey), and ")
+    key.unlink()
+    assert f"{key}: No such file" in _mistake(tls_folder, text)
+
+
+def test_authorities_of_one_s_own_are_in_a_file_beside_it(tls_folder: Path) -> None:
+    assert _load(tls_folder, "github.ca_file = 'crt.pem'").github.ca_file == tls_folder / "crt.pem"
+    assert load_config(None).github.ca_file is None
+    mistake = _mistake(tls_folder, "github.ca_file = 'key.pem'")
+    assert mistake.startswith("github.ca_file: should be a file of PEM certificates: ")
+    assert "missing.pem: No such file" in _mistake(tls_folder, "github.ca_file = 'missing.pem'")
 
 
 def test_an_endpoint_cannot_have_tls_beside_it(tls_folder: Path) -> None:

@@ -22,6 +22,7 @@ from pypihub.config import (
     load_config,
     parse_config,
 )
+from pypihub.errors import ConfigError
 
 EXAMPLE = Path(__file__).parent.parent / "etc" / "pypihub.toml"
 SETTING = re.compile(r"^#?(\[+[a-z.]+\]+|[a-z_]+ = .*)$", re.MULTILINE)
@@ -65,6 +66,9 @@ def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:
 def test_every_example_in_it_is_one_that_loads(table: str, setting: str) -> None:
     if table == "[server.tls]":
         assert setting in ('crt = "tls.crt"', 'key = "tls.key"')
+    elif setting.startswith("ca_file"):
+        with pytest.raises(ConfigError, match=r"^github\.ca_file: .*company-ca\.pem: No such file"):
+            parse_config(tomllib.loads(f"{table}\n{setting}"), EXAMPLE.parent)
     elif table == "[[github.replace]]":
         assert setting.split(" = ", maxsplit=1)[0] in {field.name for field in msgspec.structs.fields(Replace)}
     else:

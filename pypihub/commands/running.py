@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn
@@ -14,7 +15,8 @@ from twisted.internet.task import react
 from pypihub.config import Config
 from pypihub.errors import PyPIHubError
 from pypihub.github.client import Client
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.connecting import configured_agent
+from pypihub.github.transport import Transport
 
 _QUICK = 1.0  # seconds in which nobody wonders
 _INTERRUPTED = 130
@@ -51,9 +53,9 @@ def progress(reactor: IReactorTime, doing: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def github_of(config: Config, reactor: Any) -> AsyncIterator[Client]:
-    """The configuration's GitHub, for as long as it is needed."""
+    """The configuration's GitHub, for as long as it is needed; raises ConfigError like `configured_agent`."""
     github = config.github
-    agent, pool = pooled_agent(reactor, github.timeout)
+    agent, pool = configured_agent(github, os.environ, reactor)
     transport = Transport(agent, reactor, github.timeout)
     try:
         yield Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pypihub.certificates import read_certificates
+from pypihub.certificates import read_authorities, read_certificates
+from pypihub.config.endpoints import check_endpoint
 from pypihub.config.tables import TLS, Cache, GitHub, Publish, Server
 from pypihub.errors import ConfigError
 
@@ -30,7 +31,7 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
         if not server.endpoint:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
         for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
-            _check_endpoint(text)
+            check_endpoint(text)
     if server.tls is None:
         return server
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
@@ -38,36 +39,12 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     return msgspec.structs.replace(server, tls=tls)
 
 
-_SYSTEMD_ENDPOINT = re.compile(r"(?:haproxy:)*systemd:(.*)", re.DOTALL)
-_FAMILY = r"(?:INET6?|UNIX)"
-_INHERITED = re.compile(
-    rf"(?:domain=)?{_FAMILY}:(?:(?:index=)?[0-9]+|name=[^:]+)|(?:index=[0-9]+|name=[^:]+):domain={_FAMILY}"
-)
-_TLS_ENDPOINT = re.compile(r"(?:haproxy:)?tls:(?:path=)?((?:\\.|[^:\\])*)", re.DOTALL)
-
-
-def _check_endpoint(text: str) -> None:
-    """Twisted's `systemd:…` is looked at where systemd is, which a check of the file is not.
-
-    Its `tls:FOLDER` listens without any certificate too, and then refuses every connection.
-    """
-    if (match := _SYSTEMD_ENDPOINT.fullmatch(text)) and not _INHERITED.fullmatch(match[1]):
-        raise ConfigError(
-            'server.endpoint: should name the socket and its family as "systemd:domain=INET:name=pypihub" does,'
-            f' not "{text}"'
-        )
-    if match := _TLS_ENDPOINT.match(text):
-        folder = re.sub(r"\\(.)", r"\1", match[1])
-        if not any(Path(folder).rglob("*.pem")):
-            raise ConfigError(f'server.endpoint: should name a folder that holds certificates (*.pem), not "{folder}"')
-
-
 def placed(cache: Cache, folder: Path) -> Cache:
     """A relative folder is relative to the file's, as the certificate is."""
     return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
 
 
-def checked_github(github: GitHub) -> GitHub:
+def checked_github(github: GitHub, folder: Path) -> GitHub:
     for number, owner in enumerate(github.owners):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", owner):
             raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
@@ -75,7 +52,10 @@ def checked_github(github: GitHub) -> GitHub:
     _check_url("github.api_url", api_url)
     graphql_url = github.graphql_url or _graphql_url(api_url)
     _check_url("github.graphql_url", graphql_url)
-    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url)
+    ca_file = folder / github.ca_file if github.ca_file is not None else None
+    if ca_file is not None:
+        read_authorities(ca_file, "github.ca_file")
+    return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url, ca_file=ca_file)
 
 
 def _graphql_url(api_url: str) -> str:

@@ -50,7 +50,7 @@ def parse_config(raw: dict[str, Any], folder: Path) -> Config:
     return msgspec.structs.replace(
         config,
         server=checked_server(config.server, raw, folder),
-        github=checked_github(config.github),
+        github=checked_github(config.github, folder),
         cache=placed(config.cache, folder),
         publish=checked_publish(config.publish),
     )

@@ -22,9 +22,10 @@ class TLS(Table, frozen=True, kw_only=True):
 
 
 class Server(Table, frozen=True, kw_only=True):
-    """`[server]`: where to listen, and how many processes serve. `endpoint` stands instead of host, port and tls.
+    """`[server]`: where to listen, how many processes serve, and how long they finish what is under way.
 
-    `url` is where clients find it, which pages tell people; an empty text where that is not known.
+    `endpoint` stands instead of host, port and tls. `url` is where clients find it, which pages tell people; an empty
+    text where that is not known.
     """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
@@ -33,6 +34,7 @@ class Server(Table, frozen=True, kw_only=True):
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     url: str = ""
+    drain: Seconds = Seconds(30)
 
 
 class Replace(Table, frozen=True, kw_only=True):
@@ -45,13 +47,15 @@ class Replace(Table, frozen=True, kw_only=True):
 class GitHub(Table, frozen=True, kw_only=True):
     """`[github]`: which GitHub, whose repositories, and how long to wait for an answer.
 
-    `graphql_url` follows from `api_url` where the file does not give it.
+    `graphql_url` follows from `api_url` where the file does not give it. `ca_file` (PEM, absolute once loaded) holds
+    authorities that are trusted beside the system's.
     """
 
     owners: tuple[str, ...] = ()
     api_url: str = "https://api.github.com"
     graphql_url: str = ""
     timeout: Seconds = Seconds(15)
+    ca_file: Path | None = None
     replace: tuple[Replace, ...] = ()
 
 

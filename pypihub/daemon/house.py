@@ -26,8 +26,9 @@ from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config
 from pypihub.github.client import Client
+from pypihub.github.connecting import configured_agent
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.github.web import web_url
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
@@ -39,16 +40,16 @@ from pypihub.web.browsing import Browsing, Sites
 from pypihub.web.front import Front
 from pypihub.web.pages import Pages
 from pypihub.web.readmes import Readmes
-from pypihub.web.site import HubSite
+from pypihub.web.site import Inside
 from pypihub.web.templating import Templates
 from pypihub.web.uploads import Uploads
 
 
 @dataclass(frozen=True)
 class House:
-    """All that runs, between `open` and `close`; `site` is what the world sees of it."""
+    """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
-    site: HubSite
+    inside: Inside
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
     roots: Listings[Owner, ListedProjects]
@@ -62,8 +63,7 @@ class House:
         await self.knowledge.open()
 
     async def close(self) -> None:
-        """Waits for answers and uploads under way, ends the background and GitHub's connections, closes the store."""
-        await self.site.end()
+        """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
         await self.publishing.stop()  # where nobody waits for the answer any more
         self.listings.stop()
         self.roots.stop()
@@ -76,12 +76,13 @@ class House:
 def build_house(
     config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
 ) -> House:
-    """The house of a configuration; nothing is asked or opened yet.
+    """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log.
+    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError like
+    `configured_agent`.
     """
-    agent, pool = pooled_agent(reactor, config.github.timeout)
     github = config.github
+    agent, pool = configured_agent(github, os.environ, reactor)
     client = Client(
         Transport(agent, reactor, github.timeout),
         reactor,
@@ -108,8 +109,8 @@ def build_house(
     app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     access = AccessLog(log_access, reactor) if config.log.access else None
-    site = HubSite(app.app.resource(), front, uploads, access)
-    return House(site, knowledge, listings, roots, pages, readmes, publishing, pool)
+    inside = Inside(app.app.resource(), front, uploads, access)
+    return House(inside, knowledge, listings, roots, pages, readmes, publishing, pool)
 
 
 def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from select import POLLIN, poll
 from typing import Any
 
+import msgspec
 from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pypihub import __version__
 from pypihub.certificates import read_certificates
-from pypihub.config import TLS, Server
+from pypihub.config import Server
+from pypihub.config.endpoints import SSL_KEYS, check_endpoint, pem_files
 from pypihub.daemon.activation import check_names, is_activated
 from pypihub.errors import ConfigError
 
@@ -35,13 +45,21 @@ def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamS
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
         return [_described(adopting if is_activated(text) else reactor, text) for text in strings]
     if server.tls is not None:
-        context = _context(server.tls)
+        context = _context(server.tls.crt, server.tls.key, ("server.tls.crt", "server.tls.key"))
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
     kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
     return [kind(reactor, server.port, backlog=BACKLOG, interface=server.host)]
 
 
+def in_force(old: Server, new: Server) -> Server:
+    """What of a new `[server]` applies to ports that are open: the certificates, and what is no matter of ports."""
+    tls = new.tls if old.tls is not None and new.tls is not None else old.tls
+    ports = {name: getattr(old, name) for name in ("host", "port", "endpoint", "workers")}
+    return msgspec.structs.replace(new, tls=tls, **ports)
+
+
 def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+    check_endpoint(text)
     if is_activated(text):
         check_names(text)
     try:
@@ -55,12 +73,15 @@ def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
         raise ConfigError(
             f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
         ) from None
+    if isinstance(endpoint, SSL4ServerEndpoint):
+        key, crt, *_ = pem_files(text)
+        _context(crt, key, SSL_KEYS)
     return endpoint
 
 
-def _context(tls: TLS) -> CertificateOptions:
+def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOptions:
     """TLS 1.2 or later with the certificate, and the chain that follows it in the same file."""
-    certificates, key = read_certificates(tls.crt, tls.key)
+    certificates, key = read_certificates(crt, key_file, keys=keys)
     try:
         certificate, *chain = map(crypto.X509.from_cryptography, certificates)
         options = CertificateOptions(
@@ -71,23 +92,27 @@ def _context(tls: TLS) -> CertificateOptions:
         )
         options.getContext()  # OpenSSL says now what it would say at every connection
     except TypeError:
-        raise ConfigError(f"server.tls.key: should be a key for TLS, and {tls.key} holds one of another kind") from None
+        raise ConfigError(f"{keys[1]}: should be a key for TLS, and {key_file} holds one of another kind") from None
     except (SSL.Error, crypto.Error) as error:
         why = ", ".join(reason for *_, reason in error.args[0])
-        raise ConfigError(f"server.tls.crt: OpenSSL refuses {tls.crt} or its key: {why}") from None
+        raise ConfigError(f"{keys[0]}: OpenSSL refuses {crt} or its key: {why}") from None
     return options
 
 
 class Listener(Service):
     """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
 
-    `address` is where it listens, once it does; it `tells` of it in the log.
+    `address` is where it listens, once it does; it `tells` of it in the log. Where it `accepts`, connections that were
+    made before it stops are accepted.
     """
 
-    def __init__(self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True, accepts: bool = True
+    ) -> None:
         self._endpoint = endpoint
         self._site = site
         self._tells = tells
+        self._accepts = accepts
         self._port: IListeningPort | None = None
         self.address: IAddress | None = None
 
@@ -116,6 +141,8 @@ class Listener(Service):
         """Listens no more."""
         super().stopService()
         port, self._port, self.address = self._port, None, None
+        if IReadDescriptor.providedBy(port) and self._accepts:
+            _accept_all(port)
         stopping = port.stopListening() if port is not None else None
         return succeed(None) if stopping is None else stopping
 
@@ -123,6 +150,18 @@ class Listener(Service):
         self._port, self.address = port, port.getHost()
         if self._tells:
             _log.info("PyPIHub {version} listens on {address}", version=__version__, address=self.where)
+
+
+def _accept_all(port: Any) -> None:
+    """Accepts the connections that wait: the system has made them, and would break them with the port."""
+    if port.fileno() < 0:  # it is gone already
+        return
+    waiting = poll()
+    waiting.register(port.fileno(), POLLIN)
+    for _ in range(BACKLOG):
+        if not waiting.poll(0):
+            return
+        port.doRead()
 
 
 def readable(host: str, port: object) -> str:

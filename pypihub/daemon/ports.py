@@ -23,8 +23,9 @@ from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
 
-# Another process was faster, or the client has gone: there is nothing to accept, and nothing is wrong.
-_NOBODY = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EPERM, errno.EPROTO})
+# Another process was faster, the client has gone, or the port was shut down: there is nothing to accept, and nothing is
+# wrong.
+_NOBODY = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EINVAL, errno.EPERM, errno.EPROTO})
 _REST = 1.0  # seconds without accepting, while there is no descriptor or memory for a connection
 
 
@@ -117,8 +118,7 @@ class SharedPort:
 
     def stopListening(self) -> None:
         """Accepts no more, if it did; the others still may."""
-        if self._resting is not None and self._resting.active():
-            self._resting.cancel()
+        self._rest_no_more()
         if self._accepts:
             self._accepts = False
             self._reactor.removeReader(self)
@@ -157,7 +157,8 @@ class SharedPort:
                 _log.failure("A connection could not be made")
 
     def connectionLost(self, reason: Failure) -> None:
-        """Twisted's: the reactor ends."""
+        """Twisted's: the reactor ends, or another process shut the port down."""
+        self._rest_no_more()
         self._socket.close()
 
     def logPrefix(self) -> str:
@@ -168,3 +169,7 @@ class SharedPort:
         _log.warn("A connection could not be accepted: {error}", error=error)
         self._reactor.removeReader(self)
         self._resting = self._reactor.callLater(_REST, self._reactor.addReader, self)
+
+    def _rest_no_more(self) -> None:
+        if self._resting is not None and self._resting.active():
+            self._resting.cancel()

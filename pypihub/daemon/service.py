@@ -4,41 +4,68 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 
 from pypihub.config import Config, load_config
 from pypihub.daemon.activation import AdoptedPorts, without_systemd
-from pypihub.daemon.house import House, build_house
+from pypihub.daemon.doors import Doors
+from pypihub.daemon.house import build_house
 from pypihub.daemon.listening import Listener, make_endpoints, readable
 from pypihub.daemon.logs import log_apart, log_together
-from pypihub.daemon.notify import Announced, Daemon, InitSystem, watchdog_time
+from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
+from pypihub.daemon.reloading import Reloads, tell_of_restart
+from pypihub.daemon.renewing import Renewals
+from pypihub.daemon.serving import Serving
+from pypihub.daemon.signals import obeying
 from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
 from pypihub.github.patience import BACKOFF
 
 
-def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> Announced:
-    """The daemon of a configuration file, or of the defaults; raises ConfigError, which names the file.
+def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
+    """The daemon of a configuration file, or of the defaults, which obeys signals.
 
     With `relays` the log is Twisted's, as this process was told to keep it, and that of its workers, if any, goes there
-    too; otherwise all write to stdout themselves. An init system is told how the daemon is.
+    too; otherwise all write to stdout themselves. An init system is told how the daemon is. Raises ConfigError, which
+    names the file.
     """
+    file = file and file.absolute()  # twistd may change the folder
     config = load_config(file)
-    watchdog = watchdog_time(os.environ)
+    watchdog, starter = watchdog_time(os.environ), InitSystem(os.environ)
     try:
         if file is not None and config.server.workers > 1:
-            daemon: Daemon = make_supervisor(config.server, file, reactor, relays=relays, watchdog=watchdog)
-        else:
-            daemon = make_service(config, reactor, log_access=log_apart if relays else log_together)
+            supervisor = make_supervisor(config.server, file, reactor, relays=relays, watchdog=watchdog)
+            service = Announced(supervisor, starter, watchdog, reactor)
+            return obeying(service, Reloads(supervisor.reload, service).begin, reactor)
+        alone = make_service(config, reactor, log_access=log_apart if relays else log_together)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
-    return Announced(daemon, InitSystem(os.environ), watchdog, reactor)
+    return announced(alone, file, starter, watchdog, reactor)
+
+
+def announced(
+    alone: Alone, file: Path | None, starter: Starter, watchdog: float | None, reactor: Any, *, tells: bool = True
+) -> IService:
+    """The daemon, which reads its file again when it is told to by a signal, and tells its starter of that.
+
+    It `tells` the log of what takes a restart. `watchdog` is as for `Announced`.
+    """
+    service = Announced(alone, starter, watchdog, reactor)
+
+    async def reload() -> None:
+        config = load_config(file)
+        if tells:
+            tell_of_restart(alone.serving.server, config.server)
+        await alone.serving.reload(config)
+
+    return obeying(service, Reloads(reload, service).begin, reactor)
 
 
 def check_config(file: Path, reactor: Any) -> str:
@@ -74,46 +101,30 @@ def make_service(
     of them. `log_access` takes the lines of the access log.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
-    endpoints = make_endpoints(config.server, ports or reactor, AdoptedPorts(reactor))
-    house = build_house(config, reactor, backoff, log_access)
-    return Alone(house, [Listener(endpoint, house.site, tells=ports is None) for endpoint in endpoints])
+    doors = Doors(ports or reactor, AdoptedPorts(reactor))
+    endpoints = make_endpoints(config.server, doors, doors)
+    build = partial(build_house, reactor=reactor, backoff=backoff, log_access=log_access)
+    serving = Serving(config, build, doors)
+    listeners = [Listener(endpoint, serving.site, tells=ports is None) for endpoint in endpoints]
+    return Alone(serving, listeners, Renewals(serving, reactor))
 
 
 class Alone(MultiService):
-    """The house, and the ports that it is served on; `ready` fires once all listen and the store is open."""
+    """What is served, and the ports that it is served on; `ready` fires once all listen and the store is open."""
 
-    def __init__(self, house: House, listeners: Sequence[Listener]) -> None:
+    def __init__(self, serving: Serving, listeners: Sequence[Listener], renewals: Renewals) -> None:
         super().__init__()
-        self._rooms = _Rooms(house)
+        self.serving = serving
         self._listeners = listeners
-        for service in (self._rooms, *listeners):
+        for service in (serving, *listeners, renewals):
             service.setServiceParent(self)
 
     @property
     def ready(self) -> Deferred[None]:
         """The ports listen at once, or starting fails."""
-        return self._rooms.opened
+        return self.serving.opened
 
     @property
     def status(self) -> str:
         """Where it listens."""
         return "Listens on " + ", ".join(listener.where for listener in self._listeners)
-
-
-class _Rooms(Service):
-    """Opens the store at the start (not before twistd has forked).
-
-    In the end, while nothing listens any more, it waits for the answers under way, then ends the background.
-    """
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self.opened: Deferred[None] = Deferred()
-
-    def startService(self) -> None:
-        super().startService()
-        Deferred.fromCoroutine(self._house.open()).addCallback(self.opened.callback)
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return Deferred.fromCoroutine(self._house.close())

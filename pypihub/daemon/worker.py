@@ -17,10 +17,10 @@ from zope.interface import implementer
 from pypihub.config import load_config
 from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
-from pypihub.daemon.notify import Announced
 from pypihub.daemon.ports import InheritedPorts
-from pypihub.daemon.service import make_service
-from pypihub.daemon.supervisor import FIRST_SOCKET, TOLD
+from pypihub.daemon.service import announced, make_service
+from pypihub.daemon.supervisor import FIRST_SOCKET
+from pypihub.daemon.workers import TOLD
 
 
 def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor: Any) -> None:
@@ -35,7 +35,7 @@ def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor:
     config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
     service = make_service(config, reactor, ports=ports)
     Lifeline(0, reactor).setServiceParent(service)
-    run_service(Announced(service, SupervisorPipe(TOLD), watchdog, reactor), reactor)
+    run_service(announced(service, file, SupervisorPipe(TOLD), watchdog, reactor, tells=False), reactor)
 
 
 class SupervisorPipe:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
@@ -38,13 +37,6 @@ _Exchange = Coroutine[Deferred[Any], Any, Reply]
 class _Opened:
     status: int
     response: IResponse
-
-
-def pooled_agent(reactor: Any, timeout: float) -> tuple[Agent, HTTPConnectionPool]:
-    """An agent that keeps up to ten idle connections to GitHub, and its pool to be closed at the end."""
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = 10
-    return Agent(reactor, connectTimeout=timeout, pool=pool), pool
 
 
 class Transport:

@@ -11,13 +11,16 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
 from zope.interface import implementer
+
+from pypihub.web.http2 import Multiplexed
 
 _log = Logger("pypihub")
 
-PATIENCE = 30.0
-"""Seconds that answers under way are waited for."""
+GRACE = 0.5
+"""Seconds for which a request may be on its way on a connection that was kept for it, before that is closed."""
 
 # A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
 # times, and waits ten seconds for each answer.)
@@ -30,27 +33,47 @@ class Connections:
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._open: set[Connection] = set()
-        self._ending = False
-        self._quiet: Deferred[None] | None = None
+        self._ending = self._grace_is_over = False
+        self._awaited: tuple[Callable[[], bool], Deferred[None]] | None = None
 
     def watch(self, channel: Any) -> Connection:
         """What stands between a new connection and the HTTP channel that Twisted made for it."""
-        return Connection(channel, self)
+        return Connection(channel, self, self._reactor)
 
-    async def drain(self) -> None:
-        """Ends each connection when its answer is sent, and waits for that, `PATIENCE` seconds at most.
+    def under_way(self) -> list[Request]:
+        """The requests that are not answered yet."""
+        return [request for connection in self._open for request in connection.under_way()]
 
-        One that had no request yet is left alone: it may come while others are waited for.
+    async def drain(self, patience: float) -> None:
+        """Ends each connection when its answers are sent, and waits for that, `patience` seconds at most.
+
+        On those where nothing goes on requests may be on their way: for `GRACE` seconds, or `patience`, these are
+        answered too. Then a connection that had a request is closed, and one that had none is not waited for.
         """
         self._ending = True
         for connection in list(self._open):
-            connection.end()
-        if self._is_busy():
-            self._quiet = Deferred()
-            try:
-                await self._quiet.addTimeout(PATIENCE, self._reactor)
-            except DeferredTimeoutError:
-                _log.warn("Some requests were under way for more than {seconds:.0f} s", seconds=PATIENCE)
+            connection.begin_no_more()
+        grace = min(GRACE, patience)
+        if not await self._is_quiet(lambda: not self._open, grace):
+            self._grace_is_over = True
+            for connection in list(self._open):
+                connection.end()
+            if not await self._is_quiet(lambda: not self._is_busy(), patience - grace):
+                _log.warn("Some requests were under way for more than {seconds:g} s", seconds=patience)
+
+    async def _is_quiet(self, is_so: Callable[[], bool], patience: float) -> bool:
+        """Waits until something is so; tells whether it came about within so many seconds."""
+        if is_so():
+            return True
+        quiet: Deferred[None] = Deferred()
+        self._awaited = is_so, quiet
+        try:
+            await quiet.addTimeout(patience, self._reactor)
+        except DeferredTimeoutError:
+            return False
+        finally:
+            self._awaited = None
+        return True
 
     def opened(self, connection: Connection) -> None:
         """Called by a connection that is made."""
@@ -59,13 +82,18 @@ class Connections:
     def asked(self, connection: Connection) -> None:
         """Called by a connection that a request begins on."""
         if self._ending:
+            connection.begin_no_more()
+        if self._grace_is_over:
             connection.end()
 
     def closed(self, connection: Connection) -> None:
         """Called by a connection that is gone."""
         self._open.discard(connection)
-        if self._quiet is not None and not self._quiet.called and not self._is_busy():
-            self._quiet.callback(None)
+        if self._awaited is None:
+            return
+        is_so, quiet = self._awaited
+        if not quiet.called and is_so():
+            quiet.callback(None)
 
     def _is_busy(self) -> bool:
         return any(connection.was_used for connection in self._open)
@@ -73,11 +101,13 @@ class Connections:
 
 @implementer(IProtocol)
 class Connection:
-    """A connection that knows the latest request on it."""
+    """A connection that knows the latest request on it; of HTTP/2 all that are under way."""
 
-    def __init__(self, channel: Any, connections: Connections) -> None:
+    def __init__(self, channel: Any, connections: Connections, reactor: IReactorTime) -> None:
         self._channel = channel
         self._connections = connections
+        self._reactor = reactor
+        self._multiplexed: Multiplexed | None = None
         self._transport: Any = None
         self._request: Request | None = None
         self._make_request: Callable[..., Request] = channel.requestFactory
@@ -88,17 +118,30 @@ class Connection:
         """Whether there was a request on it."""
         return self._request is not None
 
-    def end(self) -> None:
-        """Closes it when all answers are sent; leaves it alone while it had no request."""
+    def under_way(self) -> list[Request]:
+        """The requests that are not answered yet."""
+        if self._multiplexed is not None:
+            return self._multiplexed.under_way()
+        request = self._request
+        return [] if request is None or request.finished or request.channel is None else [request]
+
+    def begin_no_more(self) -> None:
+        """Tells the client with the answer that it is the last one; the connection is closed then."""
         request = self._request
         if request is None:
             return
-        if request.finished:
-            self._close()
-            return
-        if isinstance(request.channel, HTTPChannel):  # HTTP/2 has no such header
+        if self._multiplexed is not None:
+            self._multiplexed.begin_no_more()
+        elif not request.finished:
             request.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
+            request.notifyFinish().addCallbacks(lambda _: self.end(), lambda _: None)  # or the client has gone
+
+    def end(self) -> None:
+        """Closes it when all answers are sent; leaves it alone while it had no request."""
+        if self._multiplexed is not None:
+            self._multiplexed.end(self._close)
+        elif self._request is not None and self._request.finished:
+            self._close()
 
     def makeConnection(self, transport: ITransport) -> None:
         """Twisted's: the beginning."""
@@ -120,12 +163,19 @@ class Connection:
     def connectionLost(self, reason: Failure) -> None:
         """Twisted's: the end."""
         self._channel.connectionLost(reason)
+        if self._multiplexed is not None:
+            self._multiplexed.lost()
         self._connections.closed(self)
 
     def _begin(self, *arguments: Any, **options: Any) -> Request:
-        self._request = self._make_request(*arguments, **options)
+        self._request = request = self._make_request(*arguments, **options)
+        if not isinstance(request.channel, HTTPChannel):
+            if self._multiplexed is None:
+                stream: Any = request.channel
+                self._multiplexed = Multiplexed(stream._conn, self._reactor)  # Twisted has no other way to it
+            self._multiplexed.began(request)
         self._connections.asked(self)
-        return self._request
+        return request
 
     def _close(self) -> None:
         self._transport.unregisterProducer()  # as the channel does: TLS would wait for it

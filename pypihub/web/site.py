@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
@@ -62,18 +64,43 @@ class HubRequest(StreamedRequest):
         return site
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What answers the requests of a site. Without an access log nothing is logged of them."""
+
+    routes: IResource
+    front: Front
+    uploads: Uploads
+    access: AccessLog | None
+
+
 class HubSite(Site):
-    """The index on a port. Without an access log nothing is logged of a request."""
+    """The index on a port, and on the connections that came by it. What answers them may change meanwhile."""
 
     noisy = False
 
-    def __init__(self, routes: IResource, front: Front, uploads: Uploads, access: AccessLog | None) -> None:
-        super().__init__(Entrance(routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
+    def __init__(self, inside: Inside) -> None:
+        super().__init__(Entrance(inside.routes), requestFactory=HubRequest, timeout=60, parsePOSTFormSubmission=False)
         self.displayTracebacks = False
-        self.front = front
-        self.uploads = uploads
-        self._access = access
         self.connections = Connections(self.reactor)
+        self._inside = inside
+
+    @property
+    def front(self) -> Front:
+        """What is asked first."""
+        return self._inside.front
+
+    @property
+    def uploads(self) -> Uploads:
+        """What takes uploads in."""
+        return self._inside.uploads
+
+    def lead_to(self, inside: Inside) -> Deferred[Any]:
+        """Has something else answer from now on, on old connections too; fires when all before that is answered."""
+        before = self.connections.under_way()
+        self._flush()
+        self._inside, self.resource = inside, Entrance(inside.routes)
+        return DeferredList([request.notifyFinish() for request in before], consumeErrors=True)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Called by Twisted for each connection."""
@@ -81,11 +108,14 @@ class HubSite(Site):
 
     def log(self, request: HTTPRequest) -> None:
         """Called by Twisted when a request is finished."""
-        if self._access is not None:
-            self._access.note(request)
+        if self._inside.access is not None:
+            self._inside.access.note(request)
 
-    async def end(self) -> None:
-        """Waits for the answers under way; nothing may listen for the site any more."""
-        await self.connections.drain()
-        if self._access is not None:
-            self._access.flush()
+    async def end(self, patience: float) -> None:
+        """Waits for the answers under way, so many seconds; nothing may listen for the site any more."""
+        await self.connections.drain(patience)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._inside.access is not None:
+            self._inside.access.flush()

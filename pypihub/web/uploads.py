@@ -21,7 +21,7 @@ from pypihub.web.multipart import MOST_AROUND, FormReader, read_boundary, too_la
 
 _log = Logger("pypihub")
 
-MOST_AT_ONCE = 20
+MOST_AT_ONCE = 50
 """Uploads whose files are on the disk at once, those that are being published included."""
 
 _URL = re.compile(rb"/(?:(?P<owner>[^/]+)/)?(?:legacy|simple)/?")

@@ -57,7 +57,7 @@ async def test_it_serves_until_it_is_told_to_stop(reactor: Any, run: Run, config
     address = await process.says(f"PyPIHub {pypihub.__version__} listens on ")
     assert "PyPIHub" in await front_page(reactor, address)
     process.signal("INT")
-    assert await process.ends() in (0, -signal.SIGINT)  # twistd and twist re-raise the signal
+    assert await process.ends() in (0, -signal.SIGINT)  # as by Ctrl-C: twistd and twist re-raise the signal
     assert "Traceback" not in process.out + process.err
 
 
@@ -87,12 +87,15 @@ async def test_an_access_log_can_be_turned_off(reactor: Any, run: Run, config: s
     assert "GET /" not in process.out
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @ensureDeferred
-async def test_sigterm_ends_it_well(run: Run, config: str) -> None:
-    process = run("pypihub", "-c", config)
+async def test_sigterm_ends_it_well(run: Run, config: str, way: list[str]) -> None:
+    process = run(*way, config)
     await process.says("listens on")
     process.signal("TERM")
+    process.signal("TERM")
     assert await process.ends() == 0
+    assert "Traceback" not in process.out + process.err
 
 
 @ensureDeferred

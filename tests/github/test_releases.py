@@ -29,11 +29,12 @@ from pypihub.errors import (
 )
 from pypihub.github import transport as transport_module
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import Token
 from pypihub.github.nodes import release_number
 from pypihub.github.releases import NewAsset, Releases, RestRelease
 from pypihub.github.rest import GoneError, TakenError
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.github.uploading import upload_address
 from pypihub.sandbox.faults import CutUpload, Drop, Effect, Hang, Html, SecondaryLimit, Status
 from pypihub.sandbox.world import Release

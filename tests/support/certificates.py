@@ -19,26 +19,32 @@ def write_certificate(
     *,
     private: PrivateKeyTypes | None = None,
     issuer: CertificateIssuerPrivateKeyTypes | None = None,
+    name: str = "localhost",
+    issuer_name: str | None = None,
+    is_authority: bool = True,
 ) -> bytes:
     """Writes a certificate for localhost and its key as PEM; the certificate's bytes.
 
-    `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own.
+    `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own. The
+    common names are `name` and `issuer_name`, by default the same.
     """
     issuer = issuer or ec.generate_private_key(ec.SECP256R1())
     private = private or issuer
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    subject, issued_by = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer_name or name)
+    )
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issued_by)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .sign(issuer, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
@@ -49,3 +55,13 @@ def write_certificate(
         )
     )
     return pem
+
+
+def write_authority_and_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """Writes an authority, and a certificate for localhost that it issued, and its key; these three files."""
+    files = folder / "ca.crt", folder / "tls.crt", folder / "tls.key"
+    root = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(files[0], folder / "ca.key", private=root, issuer=root, name="Company Root")
+    leaf = ec.generate_private_key(ec.SECP256R1())
+    write_certificate(files[1], files[2], private=leaf, issuer=root, issuer_name="Company Root", is_authority=False)
+    return files

@@ -46,10 +46,11 @@ class Hub:
     token: str
     url: str = ""
     services: list[Any] = field(default_factory=list)
+    config: Config = field(default_factory=Config)
 
     def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
         """What a user gives to pip."""
-        return self.url.replace("http://", f"http://{owner}:{token or self.token}@") + path
+        return self.url.replace("://", f"://{owner}:{token or self.token}@") + path
 
     async def request(
         self,
@@ -95,18 +96,22 @@ def basic(user: str, password: str) -> str:
 async def start_hub(reactor: Any, **options: Any) -> Hub:
     """A hub on free ports.
 
-    `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in bytes), `cache` (a folder;
-    memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page is asked for anew),
-    `server_url` and `remote_images` (of pages for people) go into its configuration, the rest to the Sandbox.
+    `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
+    bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
+    is asked for anew), `server_url` and `remote_images` (of pages for people) go into its configuration, the rest to
+    the Sandbox. With `tls` (crt and key) it serves https.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
-    server = Server(endpoint="tcp:0:interface=127.0.0.1", url=options.pop("server_url", ""))
+    url = options.pop("server_url", "")
     pages = Pages(remote_images=options.pop("remote_images", False))
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
+    drain = Seconds(options.pop("drain", 30))
+    tls = options.pop("tls", None)
+    endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
@@ -115,14 +120,16 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
-        server=server,
+        server=Server(endpoint=endpoint, drain=drain, url=url),
         pages=pages,
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
     service = make_service(config, reactor, backoff=(0.001, 0.002))
     service.privilegedStartService()
     service.startService()
+    hub.config = config
     hub.services.append(service)
     (listener,) = (each for each in service if isinstance(each, Listener))
-    hub.url = f"http://127.0.0.1:{listener.address.port}"
+    port = listener.address.port
+    hub.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
     return hub

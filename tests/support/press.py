@@ -28,9 +28,10 @@ from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Publish
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import Credentials, Token
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.index.mapping import Mapping
 from pypihub.index.model import Listing, Project
 from pypihub.index.names import Owner

@@ -491,9 +491,9 @@ async def test_a_hub_that_is_stopped_ends_what_goes_on_in_the_background(hub: Hu
 @pytest.mark.parametrize("where", ["graphql", "storage"])
 @ensureDeferred
 async def test_who_waits_for_metadata_while_the_hub_is_stopped_is_told_without_a_failure(
-    hub: Hub, where: str, monkeypatch: pytest.MonkeyPatch
+    make_hub: Callable[..., Any], where: str
 ) -> None:
-    monkeypatch.setattr("pypihub.web.connections.PATIENCE", 0.01)
+    hub = await make_hub(drain=0.01)
     asset = wheel(release_of(hub))
     hub.sandbox.faults.add(Hang(), where=where, times=None)
     asking = Deferred.fromCoroutine(metadata(hub, asset))

@@ -148,7 +148,7 @@ async def test_a_fault_while_a_page_is_read_again(make_hub: Callable[..., Any], 
 @every_fault
 @ensureDeferred
 async def test_a_fault_while_the_server_stops(make_hub: Callable[..., Any], fault: Fault, releases: int) -> None:
-    hub: Hub = await make_hub(ttl=30, stale=3600, timeout=20)
+    hub: Hub = await make_hub(ttl=30, stale=3600, timeout=20, drain=1)
     people = [add_person(hub, number, releases) for number in range(2)]
     hub.sandbox.faults.add(fault, skip=releases > 1, times=None)
     callers = [(person, call(hub, person, PAGE)) for _ in range(3) for person in people]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,12 @@ class Client(Protocol):
         return bool(end) and len(body) == int(length)
 
 
+def port_of(hub: Hub) -> int:
+    return urlsplit(hub.url).port or 0
+
+
 async def connect(hub: Hub) -> Client:
-    return await connectProtocol(TCP4ClientEndpoint(hub.reactor, "127.0.0.1", urlsplit(hub.url).port or 0), Client(hub))
+    return await connectProtocol(TCP4ClientEndpoint(hub.reactor, "127.0.0.1", port_of(hub)), Client(hub))
 
 
 async def until(hub: Hub, is_so: Callable[[], bool]) -> None:
@@ -103,13 +109,39 @@ async def test_a_file_for_a_slow_reader_is_sent_whole(make_hub: Callable[..., An
 
 
 @ensureDeferred
-async def test_a_connection_that_is_kept_alive_is_closed_at_once(hub: Hub) -> None:
+async def test_a_connection_that_is_kept_alive_is_closed_soon(hub: Hub) -> None:
     client = await connect(hub)
     client.ask("/")
     await until(hub, client.has_whole_answer)
     assert not client.is_closed
     await stop_daemon(hub)
     await until(hub, lambda: client.is_closed)
+
+
+@ensureDeferred
+async def test_a_request_that_was_on_its_way_on_a_connection_that_is_kept_is_answered(hub: Hub) -> None:
+    client = await connect(hub)
+    client.ask("/")
+    await until(hub, client.has_whole_answer)
+    stopping = stop_daemon(hub)
+    client.received = b""
+    client.ask("/")
+    await until(hub, lambda: client.is_closed)
+    assert client.has_whole_answer()
+    assert b"connection: close\r\n" in client.received.lower()
+    await stopping
+
+
+@ensureDeferred
+async def test_connections_that_were_made_but_not_accepted_yet_are_answered(hub: Hub) -> None:
+    request = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {basic('octo', hub.token)}\r\n\r\n".encode()
+    with contextlib.ExitStack() as closing:
+        waiting = [closing.enter_context(socket.create_connection(("127.0.0.1", port_of(hub)))) for _ in range(20)]
+        for each in waiting:
+            each.sendall(request)
+        await stop_daemon(hub)  # the reactor has not looked at the port since
+        for each in waiting:
+            assert each.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 @ensureDeferred
@@ -146,8 +178,8 @@ async def test_several_requests_on_the_way_in_one_connection_are_answered(hub: H
 
 
 @ensureDeferred
-async def test_it_takes_no_longer_than_its_patience(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pypihub.web.connections.PATIENCE", 0.05)
+async def test_it_takes_no_longer_than_configured(make_hub: Callable[..., Any]) -> None:
+    hub = await make_hub(drain=0.05)
     publish(hub)
     hub.sandbox.faults.add(Hang(), times=None)
     client = await connect(hub)

@@ -16,8 +16,9 @@ from twisted.web.client import ResponseNeverReceived
 
 from pypihub.errors import UpstreamTimeoutError
 from pypihub.github.client import Client
+from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import Token
-from pypihub.github.transport import Transport, pooled_agent
+from pypihub.github.transport import Transport
 from pypihub.index.names import Owner, Repository
 from pypihub.sandbox.faults import (
     CutBody,

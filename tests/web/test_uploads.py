@@ -94,7 +94,7 @@ async def publisher(hub: Hub) -> Any:
 
 def publisher_of(hub: Hub) -> Publisher:
     made = Publisher()
-    house_of(hub).site.uploads._publisher = made
+    house_of(hub).inside.uploads._publisher = made
     return made
 
 
@@ -327,7 +327,7 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
 
 @ensureDeferred
 async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
-    house_of(hub).site.timeOut = 0.1
+    hub.services[0].serving.site.timeOut = 0.1
     wire = await connect(hub)
     wire.send_head("/legacy/", "Content-Length: 1000")
     wire.send(demo()[:100])

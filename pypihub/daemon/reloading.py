@@ -1,0 +1,67 @@
+"""Reading the configuration again while it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from pypihub.config import Server
+from pypihub.daemon.listening import in_force
+from pypihub.daemon.notify import Announced
+from pypihub.errors import ConfigError
+
+_log = Logger("pypihub")
+
+
+class Reloads:
+    """Reloads one after the other; who started this process is told, and one line is logged.
+
+    `reload` raises ConfigError for a configuration that is no good, and then leaves all as it was.
+    """
+
+    def __init__(self, reload: Callable[[], Coroutine[Any, Any, None]], announced: Announced) -> None:
+        self._reload = reload
+        self._announced = announced
+        self._is_reloading = self._is_due = False
+
+    def begin(self) -> None:
+        """Reloads, once more where one is under way: that one may have read the file already."""
+        if self._is_reloading:
+            self._is_due = True
+            return
+        self._is_reloading = True
+        self._announced.reloading()
+        Deferred.fromCoroutine(self._reload()).addCallbacks(_done, _failed).addBoth(self._over)
+
+    def _over(self, result: object) -> None:
+        self._is_reloading = False
+        if not self._announced.running:  # it is being stopped
+            return
+        self._announced.ready()
+        if self._is_due:
+            self._is_due = False
+            self.begin()
+
+
+def tell_of_restart(old: Server, new: Server) -> None:
+    """A line that names what of a new `[server]` does not apply to ports that are open."""
+    used = in_force(old, new)
+    names = [field.name for field in msgspec.structs.fields(Server)]
+    keys = [f"server.{name}" for name in names if getattr(used, name) != getattr(new, name)]
+    if keys:
+        _log.warn("Takes effect after a restart only: {keys}", keys=", ".join(keys))
+
+
+def _done(result: None) -> None:
+    _log.info("The configuration was read again")
+
+
+def _failed(failure: Any) -> None:
+    if failure.check(ConfigError):
+        _log.error("The configuration stays as it was: {message}", message=failure.value.message)
+    else:
+        _log.failure("The configuration stays as it was", failure)
