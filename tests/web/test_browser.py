@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -92,8 +93,11 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Browser, str], None]:
 
     def take(browser: Browser, name: str) -> None:
         if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            browser.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+            picture = Path(folder) / f"{name}.png"
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            browser.driver.save_screenshot(str(picture))
+            if shutil.which("pngquant"):  # a third of the bytes
+                subprocess.run(["pngquant", "--force", "--ext", ".png", "--speed", "1", str(picture)], check=True)
 
     return take
 
@@ -127,12 +131,11 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         driver.execute_script("getSelection().removeAllRanges()")
         assert "async for reading" in browser.text(".readme")
         assert "2.1.0rc1" in browser.text(".versions")
-        _keep_both(browser, keep, "project", height=1180)
+        _keep_both(browser, keep, "project", height=1260)
 
         browser.find(".versions a[href='?version=1.2.0']").click()
-        assert "This version is yanked: loses the last reading of a stream" in browser.text(".note.bad")
-        _keep_both(browser, keep, "yanked", height=700)
-        browser.find(".note a[href='./']").click()
+        assert "This version is yanked: loses the last reading of a stream" in browser.text(".notice.bad")
+        browser.find(".notice a[href='./']").click()
         assert browser.text("h1") == f"{PROJECT} 2.0.0"
         assert driver.title == f"{PROJECT} 2.0.0 – PyPIHub", "nothing of a README is run"
         assert token not in driver.page_source

@@ -366,3 +366,20 @@ async def test_a_project_without_a_wheel_has_a_page_too(hub: Hub) -> None:
     page = await browse(hub, "/project/demo/")
     assert "demo-1.tar.gz" in page.text
     assert "No wheel of this version has one." in page.text
+
+
+@ensureDeferred
+async def test_a_screen_reader_finds_its_way(hub: Hub) -> None:
+    publish(hub)
+    for path in ("/", "/project/demo/", "/project/nothing/"):
+        page = (await browse(hub, path)).text
+        assert '<html lang="en">' in page
+        assert page.count("<main") == page.count("<h1>") == page.count("<header") == page.count("<footer") == 1
+        assert page.index('href="#main"') < page.index("<header")
+        assert page.count('id="main"') == 1
+        assert page.count("<input") == page.count("<label")
+        names = re.findall(r'aria-labelledby="([^"]+)"', page)
+        assert set(names) <= set(re.findall(r' id="([^"]+)"', page))
+    project = (await browse(hub, "/project/demo/")).text
+    assert 'aria-current="page">1.1<' in project
+    assert '<th role="rowheader" scope="row">' in project
