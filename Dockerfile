@@ -2,12 +2,13 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md requirements.lock ./
 COPY pypihub pypihub
 COPY twisted twisted
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/pypihub \
-    && pip --python /opt/pypihub/bin/python install --no-cache-dir /wheels/*.whl
+    && pip --python /opt/pypihub/bin/python install --no-cache-dir --require-hashes -r requirements.lock \
+    && pip --python /opt/pypihub/bin/python install --no-cache-dir --no-deps /wheels/*.whl
 
 FROM python:3.13-slim
 COPY --from=build /opt/pypihub /opt/pypihub

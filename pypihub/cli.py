@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -66,12 +66,12 @@ def _serve(file: Path | None) -> None:
     from twisted.internet import reactor
 
     from pypihub.daemon.foreground import run_service
-    from pypihub.daemon.logs import log_to
+    from pypihub.daemon.logfile import keep_log
     from pypihub.daemon.service import load_service
 
     try:
-        service = load_service(file, reactor)
-        log_to(sys.stdout)
+        config = load_config(file)
+        service = load_service(file, config, reactor, keep_log(config.log, sys.stdout, reactor))
         run_service(service, reactor)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
@@ -81,17 +81,18 @@ def _serve(file: Path | None) -> None:
 @_configured
 @click.option("--sockets", type=click.IntRange(1), required=True)
 @click.option("--watchdog", type=float)
-@click.option("--relayed", is_flag=True)
-def worker(config: Path | None, sockets: int, watchdog: float | None, relayed: bool) -> None:
+@click.option("--relayed", type=click.Choice(["text", "json"]))
+@click.option("--reports", is_flag=True)
+def worker(
+    config: Path | None, sockets: int, watchdog: float | None, relayed: Literal["text", "json"] | None, reports: bool
+) -> None:
     """Serve from sockets that another process opened: it starts this, and logs what is relayed."""
     from twisted.internet import reactor
 
-    from pypihub.daemon.logs import hand_over_to, log_to
     from pypihub.daemon.worker import run_worker
 
-    (hand_over_to if relayed else log_to)(sys.stdout)
     try:
-        run_worker(config, sockets, watchdog, reactor)
+        run_worker(config, sockets, watchdog, reactor, sys.stdout, relayed=relayed, reports=reports)
     except ConfigError as error:
         raise SystemExit(f"pypihub: {error.message}") from None
 

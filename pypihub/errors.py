@@ -64,6 +64,14 @@ class UploadTooLargeError(PyPIHubError):
     """The upload is larger than this server takes."""
 
 
+class URLTooLongError(PyPIHubError):
+    """The request's URL is longer than this server takes."""
+
+
+class HeadTooLargeError(PyPIHubError):
+    """The request's headers are larger than this server takes."""
+
+
 class RateLimitedError(PyPIHubError):
     """GitHub's primary or secondary rate limit is reached.
 
@@ -73,6 +81,10 @@ class RateLimitedError(PyPIHubError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyLoginsError(RateLimitedError):
+    """So many logins from the client's address failed that it has to wait; GitHub is not asked."""
 
 
 class UpstreamError(PyPIHubError):

@@ -28,6 +28,7 @@ _FLOORS = (
     ("index",),
     ("config",),
     ("certificates",),
+    ("tally",),
     ("errors",),
     ("",),
 )

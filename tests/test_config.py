@@ -49,6 +49,21 @@ def test_without_a_file_pypihub_serves_github_com_on_its_port() -> None:
     assert config.metadata.hash_up_to == 32 * 1024 * 1024
 
 
+def test_trusted_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
+    config = _load(tmp_path, '[server]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix"]')
+    assert config.server.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix")
+    for wrong in ("10.0.0.1/8", "proxy.example.com", "", "10.0.0.0/33"):
+        mistake = _mistake(tmp_path, f'[server]\ntrusted_proxies = ["::1", "{wrong}"]')
+        assert mistake.startswith('server.trusted_proxies[1]: should be an address, a network such as "10.0.0.0/8"')
+
+
+def test_the_log_has_a_form_a_level_and_a_file(tmp_path: Path) -> None:
+    log = _load(tmp_path, '[log]\nformat = "json"\nlevel = "warn"\nfile = "hub.log"\nmax_size = "1MiB"\nkeep = 2').log
+    assert (log.format, log.level, log.file, log.max_size, log.keep) == ("json", "warn", tmp_path / "hub.log", 2**20, 2)
+    assert _mistake(tmp_path, '[log]\nformat = "xml"') == 'log.format: should be "text" or "json", not \'xml\''
+    assert _mistake(tmp_path, "[log]\nkeep = 0").startswith("log.keep: ")
+
+
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == load_config(None)
 
@@ -121,7 +136,11 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
     ("text", "mistake"),
     [
         # unknown keys
-        ("prot = 1", "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, pages, log"),
+        (
+            "prot = 1",
+            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, pages, limits, log,"
+            " metrics",
+        ),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
         ("server.tls.cert = 'x'", "server.tls.cert: unknown key; did you mean server.tls.crt?"),
@@ -448,3 +467,17 @@ def test_authorities_of_one_s_own_are_in_a_file_beside_it(tls_folder: Path) -> N
 def test_an_endpoint_cannot_have_tls_beside_it(tls_folder: Path) -> None:
     mistake = _mistake(tls_folder, f"[server]\nendpoint = 'tcp:1'\n{_TLS}")
     assert mistake == "server.endpoint: stands instead of server.tls; give one of them"
+
+
+def test_limits_leave_room_for_a_request(tmp_path: Path) -> None:
+    limits = _load(tmp_path, '[limits]\nheader_size = "32KiB"\nurl_length = 20000\nheaders = "1s"').limits
+    assert (limits.header_size, limits.url_length, limits.headers, limits.idle) == (32768, 20000, 1, 60)
+    for wrong, mistake in {
+        'header_size = "0KiB"': 'limits.header_size: should be a size from "1KiB" to "1MiB"',
+        'header_size = "2MiB"': 'limits.header_size: should be a size from "1KiB" to "1MiB"',
+        "url_length = 16384": "limits.url_length: should be less than limits.header_size, of which the URL is a part",
+        "url_length = 1": "limits.url_length: expected a whole number >= 256",
+        "in_flight = 0": "limits.in_flight: expected a whole number >= 1",
+        'idle = "0s"': 'limits.idle: expected a duration such as "15s", "500ms" or "2m"',
+    }.items():
+        assert _mistake(tmp_path, f"[limits]\n{wrong}") == mistake

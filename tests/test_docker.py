@@ -71,6 +71,7 @@ def test_the_wheel_is_made_of_all_that_belongs_to_it() -> None:
 def test_the_final_stage_installs_nothing() -> None:
     first, final = stages()
     assert any("pip wheel" in rest for _, rest in first)
+    assert any("--require-hashes -r requirements.lock" in rest for _, rest in first), "what it needs is as locked"
     assert first[0][1].partition(" ")[0] == final[0][1], "the environment's Python is the image's"
     for name, rest in final:
         assert name != "RUN" or shlex.split(rest)[0] == "install", rest

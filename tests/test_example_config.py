@@ -13,8 +13,10 @@ from pypihub.config import (
     Cache,
     Downloads,
     GitHub,
+    Limits,
     Log,
     MetadataConfig,
+    Metrics,
     Pages,
     Publish,
     Replace,
@@ -53,7 +55,9 @@ def test_it_loads_and_is_the_defaults() -> None:
         ("[downloads]", Downloads),
         ("[publish]", Publish),
         ("[pages]", Pages),
+        ("[limits]", Limits),
         ("[log]", Log),
+        ("[metrics]", Metrics),
     ],
 )
 def test_it_names_every_key(table: str, kind: type[msgspec.Struct]) -> None:

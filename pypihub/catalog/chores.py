@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from pypihub.errors import PyPIHubError
+from pypihub.tally import for_nobody
 
 _log = Logger("pypihub.background")
 
@@ -35,7 +36,7 @@ class Chores:
             return False
         self._waiting[name] = chore
         if len(self._workers) < self._at_once:
-            worker = Deferred.fromCoroutine(self._work())
+            worker = for_nobody(lambda: Deferred.fromCoroutine(self._work()))
             self._workers.add(worker)
             worker.addBoth(lambda _: self._workers.discard(worker))
         return True

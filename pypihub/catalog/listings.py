@@ -28,6 +28,7 @@ from pypihub.errors import (
 )
 from pypihub.github.credentials import Token
 from pypihub.github.tokens import TokenHasher
+from pypihub.tally import Tally, for_nobody
 
 _log = Logger("pypihub")
 
@@ -48,7 +49,7 @@ class Listings(Generic[S, V]):
     `ask` puts the question to GitHub, whose answer is a `kind`.
 
     A snapshot is shown for `ttl` seconds; where GitHub has trouble, for `stale` seconds more. They live in `memory`,
-    which others may share.
+    which others may share. The `tally` is told how each was had, under the `name`.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Listings(Generic[S, V]):
         *,
         ttl: float,
         stale: float,
+        name: str = "listing",
+        tally: Tally | None = None,
     ) -> None:
         self._ask: Callable[[Token, S], Awaitable[V]] = ask
         self._decoder = msgspec.msgpack.Decoder(kind)
@@ -69,6 +72,8 @@ class Listings(Generic[S, V]):
         self._reactor = reactor
         self._ttl = ttl
         self._stale = stale
+        self._name = name
+        self._tally = tally or Tally()
         self._flights: Flights[SnapshotKey[S], Snapshot[V]] = Flights()
         self._serials = count(1)
         self._missing: OrderedDict[SnapshotKey[S], tuple[float, str]] = OrderedDict()
@@ -83,16 +88,16 @@ class Listings(Generic[S, V]):
         held = self._held(key)
         if held is None:
             self._refuse_missing(key, now if not fresh else now + self._ttl - FRESHEST)
-            return await self._fly(key, token)
+            return await self._miss(key, token)
         if held.until > now and not (fresh and now - held.seen >= FRESHEST):
-            if now >= held.renew_at:
-                self._renew(key, token, held)
+            self._renew_ahead(key, token, held)
+            self._tally.looked(self._name, "hit")
             return held
         if now - held.seen > self._ttl + self._stale:
-            return await self._fly(key, token)
+            return await self._miss(key, token)
         if held.is_troubled:
-            if now >= held.renew_at:
-                self._renew(key, token, held)
+            self._renew_ahead(key, token, held)
+            self._tally.looked(self._name, "stale")
             return held
         return await self._wait_for_better(key, token, held)
 
@@ -130,19 +135,32 @@ class Listings(Generic[S, V]):
     def _fly(self, key: SnapshotKey[S], token: Token) -> Deferred[Snapshot[V]]:
         return self._flights.join(key, lambda: self._fetch(key, token))
 
+    def _miss(self, key: SnapshotKey[S], token: Token) -> Deferred[Snapshot[V]]:
+        self._tally.looked(self._name, "miss")
+        return self._fly(key, token)
+
     async def _wait_for_better(self, key: SnapshotKey[S], token: Token, held: Snapshot[V]) -> Snapshot[V]:
         """A new snapshot, or the one that there is where GitHub has trouble or takes long."""
         self._renew(key, token, held)  # it goes on where this caller waits no longer
         waiter = self._fly(key, token)
         waiter.addTimeout(PATIENCE, self._reactor)
         try:
-            return await waiter
+            better = await waiter
         except _TROUBLE as error:
             if not held.is_troubled:
                 held.is_troubled = True
                 why = error.message if isinstance(error, PyPIHubError) else "it takes long to answer."
                 _log.warn("A stale listing of {name} is shown: {why}", name=key.subject, why=why)
+            self._tally.looked(self._name, "stale")
             return held
+        self._tally.looked(self._name, "miss")
+        return better
+
+    def _renew_ahead(self, key: SnapshotKey[S], token: Token, held: Snapshot[V]) -> None:
+        """Asks when it is time to, with nobody waiting."""
+        if self._reactor.seconds() >= held.renew_at:
+            self._tally.looked(self._name, "refresh")
+            for_nobody(lambda: self._renew(key, token, held))
 
     def _renew(self, key: SnapshotKey[S], token: Token, held: Snapshot[V]) -> None:
         """Asks in the background, not again before a pause is over."""
@@ -203,6 +221,7 @@ class Listings(Generic[S, V]):
         """Raises NotFoundError for what GitHub did not show this token a moment ago."""
         until, message = self._missing.get(key, (0.0, ""))
         if until > now:
+            self._tally.looked(self._name, "hit")
             raise NotFoundError(message)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextvars import Context, copy_context
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -13,6 +14,7 @@ from pypihub.errors import PyPIHubError, StoppingError
 from pypihub.github.credentials import Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.tokens import TokenHash, TokenHasher
+from pypihub.tally import Tally, for_nobody
 
 MOST_AT_ONCE = 100
 """Nodes that one call asks for; GitHub allows 100."""
@@ -44,10 +46,13 @@ class _Queue:
         self.waiting: _Waiters = {}
         self.calls: set[Deferred[None]] = set()
         self.next: IDelayedCall | None = None
+        self._context = Context()  # of the first who waits for the next call
 
     def add(self, asset_id: str) -> Deferred[ReleaseAsset]:
         """A new waiter with a Deferred of its own, so that one who hangs up takes nothing from the others."""
         waiter: Deferred[ReleaseAsset] = Deferred(lambda left: self._leave(asset_id, left))
+        if not self.waiting:
+            self._context = copy_context()
         waiters = next((asked for asked in self.asked if asset_id in asked), self.waiting)
         waiters.setdefault(asset_id, []).append(waiter)
         return waiter
@@ -55,6 +60,10 @@ class _Queue:
     def take(self) -> _Waiters:
         """The next call's, a hundred at most."""
         return {asset_id: self.waiting.pop(asset_id) for asset_id in list(self.waiting)[:MOST_AT_ONCE]}
+
+    def begin(self, call: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:
+        """Begins a call, for the first of those who wait for it: its visit is told."""
+        return self._context.copy().run(Deferred.fromCoroutine, call)
 
     def _leave(self, asset_id: str, waiter: Deferred[ReleaseAsset]) -> None:
         waiters = self.waiting.get(asset_id, [])
@@ -78,12 +87,14 @@ class Lookups:
         *,
         lifetime: float = 60,
         size: int = 10_000,
+        tally: Tally | None = None,
     ) -> None:
         self._find = find
         self._hasher = hasher
         self._reactor = reactor
         self._lifetime = lifetime
         self._size = size
+        self._tally = tally or Tally()
         self._found: OrderedDict[tuple[TokenHash, str], tuple[float, ReleaseAsset]] = OrderedDict()
         self._queues: dict[TokenHash, _Queue] = {}
         self._stopped = False
@@ -93,14 +104,17 @@ class Lookups:
         key = self._hasher(token), asset_id
         until, asset = self._found.get(key, (0.0, None))
         if asset is not None and until > self._reactor.seconds():
+            self._tally.looked("lookup", "hit")
             return asset
+        self._tally.looked("lookup", "miss")
         if self._stopped:
             raise StoppingError
         return await self._join(token, *key)
 
     def find_ahead(self, token: Token, asset_id: str) -> None:
         """Begins to look the asset up for a reader to come, who is told of trouble."""
-        Deferred.fromCoroutine(self.asset(token, asset_id)).addErrback(lambda failure: failure.trap(PyPIHubError))
+        found = for_nobody(lambda: Deferred.fromCoroutine(self.asset(token, asset_id)))
+        found.addErrback(lambda failure: failure.trap(PyPIHubError))
 
     def until(self, token: Token, asset_id: str) -> float:
         """The moment up to which what was found of the asset serves; one in the past where nothing does."""
@@ -143,7 +157,7 @@ class Lookups:
             queue.next.cancel()
         queue.next = None
         while queue.waiting and self._may_ask(queue):
-            call = Deferred.fromCoroutine(self._ask(queue, queue.take()))
+            call = queue.begin(self._ask(queue, queue.take()))
             if not call.called:
                 queue.calls.add(call)
                 call.addBoth(self._ended, queue, call)

@@ -12,6 +12,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +63,14 @@ class Store:
             await deferToThreadPool(self._reactor, pool.threadpool, pool.leave)
         finally:
             pool.close()  # Twisted's adbapi has no annotations
+
+    def size(self) -> int:
+        """Bytes on the disk: the file, and what SQLite keeps beside it."""
+        size = 0
+        for ending in _WITH_FILE if self._file is not None else ():
+            with suppress(OSError):
+                size += os.stat(f"{self._file}{ending}").st_size
+        return size
 
     async def metadata(self, keys: Collection[AssetKey]) -> dict[AssetKey, KnownMetadata | Unreadable]:
         """What is known of these wheels' METADATA, without their content."""

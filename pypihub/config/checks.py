@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import msgspec
 
 from pypihub.certificates import read_authorities, read_certificates
 from pypihub.config.endpoints import check_endpoint
-from pypihub.config.tables import TLS, Cache, GitHub, Publish, Server
+from pypihub.config.tables import TLS, Cache, GitHub, Limits, Log, Publish, Server
 from pypihub.errors import ConfigError
 
 _URL = re.compile(r"https?://[\w.~:/\[\]-]+", re.ASCII)  # it stands in lines for a shell
@@ -32,6 +33,8 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
         for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
             check_endpoint(text)
+    for number, proxy in enumerate(server.trusted_proxies):
+        _check_proxy(f"server.trusted_proxies[{number}]", proxy)
     if server.tls is None:
         return server
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
@@ -39,9 +42,22 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     return msgspec.structs.replace(server, tls=tls)
 
 
+def _check_proxy(key: str, proxy: str) -> None:
+    try:
+        if proxy != "unix":
+            ip_network(proxy)
+    except ValueError as error:
+        raise ConfigError(f'{key}: should be an address, a network such as "10.0.0.0/8", or "unix": {error}') from None
+
+
 def placed(cache: Cache, folder: Path) -> Cache:
     """A relative folder is relative to the file's, as the certificate is."""
     return msgspec.structs.replace(cache, directory=str(folder / cache.directory)) if cache.directory else cache
+
+
+def placed_log(log: Log, folder: Path) -> Log:
+    """As `placed`."""
+    return msgspec.structs.replace(log, file=folder / log.file) if log.file is not None else log
 
 
 def checked_github(github: GitHub, folder: Path) -> GitHub:
@@ -73,6 +89,15 @@ def _check_url(key: str, url: str) -> None:
         raise ConfigError(f"{key}: should be a URL such as https://HOST/path, without credentials")
     if "?" in url or "#" in url:
         raise ConfigError(f"{key}: should be a URL without ? and #")
+
+
+def checked_limits(limits: Limits) -> Limits:
+    """Raises ConfigError for heads so small that no client could ask, and for URLs that would not fit into them."""
+    if not 1024 <= limits.header_size <= 1024 * 1024:
+        raise ConfigError('limits.header_size: should be a size from "1KiB" to "1MiB"')
+    if limits.url_length >= limits.header_size:
+        raise ConfigError("limits.url_length: should be less than limits.header_size, of which the URL is a part")
+    return limits
 
 
 _FIELD = re.compile(r"\{(name|version)\}")

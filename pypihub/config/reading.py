@@ -11,7 +11,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from pypihub.config.checks import checked_github, checked_publish, checked_server, placed
+from pypihub.config.checks import checked_github, checked_limits, checked_publish, checked_server, placed, placed_log
 from pypihub.config.tables import Config, Table
 from pypihub.config.values import decode_value
 from pypihub.errors import ConfigError
@@ -53,6 +53,8 @@ def parse_config(raw: dict[str, Any], folder: Path) -> Config:
         github=checked_github(config.github, folder),
         cache=placed(config.cache, folder),
         publish=checked_publish(config.publish),
+        limits=checked_limits(config.limits),
+        log=placed_log(config.log, folder),
     )
 
 

@@ -25,7 +25,8 @@ class Server(Table, frozen=True, kw_only=True):
     """`[server]`: where to listen, how many processes serve, and how long they finish what is under way.
 
     `endpoint` stands instead of host, port and tls. `url` is where clients find it, which pages tell people; an empty
-    text where that is not known.
+    text where that is not known. `trusted_proxies` are addresses, networks, or "unix"; they are believed where they
+    tell a client's address.
     """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
@@ -34,6 +35,7 @@ class Server(Table, frozen=True, kw_only=True):
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
     drain: Seconds = Seconds(30)
 
 
@@ -100,10 +102,43 @@ class Pages(Table, frozen=True, kw_only=True):
     remote_images: bool = False
 
 
+class Limits(Table, frozen=True, kw_only=True):
+    """`[limits]`: how much a stranger may ask for, and how long it may take.
+
+    `header_size` (bytes, request line included) and `url_length` (bytes) are of a request. A connection without a
+    request ends after `idle`, with a part of a head after `headers`, and with a body that stands still after `body`.
+    Each process counts for itself.
+    """
+
+    header_size: Bytes = Bytes(16 * 1024)
+    url_length: Annotated[int, Meta(ge=256, le=65536)] = 8192
+    idle: Seconds = Seconds(60)
+    headers: Seconds = Seconds(15)
+    body: Seconds = Seconds(60)
+    connections_per_address: Annotated[int, Meta(ge=1)] = 512
+    in_flight: Annotated[int, Meta(ge=1)] = 1024
+    failed_logins_per_minute: Annotated[int, Meta(ge=1)] = 120
+
+
 class Log(Table, frozen=True, kw_only=True):
-    """`[log]`: whether each request is a line in the log."""
+    """`[log]`: what is logged, whether each request is a line of it, and where it goes.
+
+    Without `file` (absolute once loaded) it goes to stdout. At `max_size` bytes, unless that is 0, a new file is begun,
+    and `keep` old ones stay.
+    """
 
     access: bool = True
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    file: Path | None = None
+    max_size: Bytes = Bytes(64 * 1024**2)
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 5
+
+
+class Metrics(Table, frozen=True, kw_only=True):
+    """`[metrics]`: the endpoint where Prometheus collects them, None for no metrics."""
+
+    endpoint: str | None = None
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -116,4 +151,6 @@ class Config(Table, frozen=True, kw_only=True):
     downloads: Downloads = Downloads()
     publish: Publish = Publish()
     pages: Pages = Pages()
+    limits: Limits = Limits()
     log: Log = Log()
+    metrics: Metrics = Metrics()

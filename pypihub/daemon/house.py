@@ -24,7 +24,7 @@ from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
-from pypihub.config import Config
+from pypihub.config import Config, Log
 from pypihub.github.client import Client
 from pypihub.github.connecting import configured_agent
 from pypihub.github.tokens import TokenHasher
@@ -34,10 +34,14 @@ from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
 from pypihub.index.names import Owner, Repository
-from pypihub.web.access import AccessLog
+from pypihub.tally import Tally
+from pypihub.web.access import AccessLog, Line
+from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
 from pypihub.web.browsing import Browsing, Sites
 from pypihub.web.front import Front
+from pypihub.web.health import Health, Phase
+from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
 from pypihub.web.readmes import Readmes
 from pypihub.web.site import Inside
@@ -50,6 +54,10 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
+    transport: Transport
+    client: Client
+    memory: Memory[object, object]
+    store: Store
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
     roots: Listings[Owner, ListedProjects]
@@ -61,6 +69,7 @@ class House:
     async def open(self) -> None:
         """Opens the store."""
         await self.knowledge.open()
+        self.inside.health.phase = Phase.READY
 
     async def close(self) -> None:
         """Waits for uploads under way, ends the background and the connections to GitHub, closes the store."""
@@ -74,43 +83,57 @@ class House:
 
 
 def build_house(
-    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[str]], object]
+    config: Config, reactor: Any, backoff: Sequence[float], log_access: Callable[[list[Line]], object], tally: Tally
 ) -> House:
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
-    `backoff` is as for `Client`, and `log_access` takes the lines of the access log. Raises ConfigError like
-    `configured_agent`.
+    `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
+    Raises ConfigError like `configured_agent`.
     """
     github = config.github
     agent, pool = configured_agent(github, os.environ, reactor)
-    client = Client(
-        Transport(agent, reactor, github.timeout),
-        reactor,
-        api_url=github.api_url,
-        graphql_url=github.graphql_url,
-        backoff=backoff,
-    )
+    transport = Transport(agent, reactor, github.timeout, tally)
+    client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, memory, store, reactor)
+    knowledge = _knowledge(config, client, hasher, memory, store, reactor, tally)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
-    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale)
-    roots = Listings(Roots(client, mapping).projects, ListedProjects, hasher, memory, reactor, ttl=ttl, stale=stale)
+    listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
+    roots = Listings(
+        Roots(client, mapping).projects,
+        ListedProjects,
+        hasher,
+        memory,
+        reactor,
+        ttl=ttl,
+        stale=stale,
+        name="root",
+        tally=tally,
+    )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
     catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
-    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl)
-    front = Front(memory, hasher, refused, reactor.seconds)
+    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
+    front = Front(memory, hasher, refused, reactor.seconds, tally)
     readmes = Readmes(memory, reactor)
     browsing = _browsing(config, catalog, pages, readmes)
     app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
-    access = AccessLog(log_access, reactor) if config.log.access else None
-    inside = Inside(app.app.resource(), front, uploads, access)
-    return House(inside, knowledge, listings, roots, pages, readmes, publishing, pool)
+    client_address = ClientAddress(config.server.trusted_proxies)
+    gate = Gate(config.limits, client_address, reactor.seconds)
+    access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
+    counted = tally if config.metrics.endpoint is not None else None
+    health = Health(transport.breakers)
+    inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
+    return House(inside, transport, client, memory, store, knowledge, listings, roots, pages, readmes, publishing, pool)
+
+
+def _logs_requests(log: Log) -> bool:
+    """Requests are told of at level "info"."""
+    return log.access and log.level in ("debug", "info")
 
 
 def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:
@@ -120,9 +143,15 @@ def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) 
 
 
 def _knowledge(
-    config: Config, client: Client, hasher: TokenHasher, memory: Memory[object, object], store: Store, reactor: Any
+    config: Config,
+    client: Client,
+    hasher: TokenHasher,
+    memory: Memory[object, object],
+    store: Store,
+    reactor: Any,
+    tally: Tally,
 ) -> Knowledge:
-    lookups = Lookups(client.assets, hasher, reactor)
+    lookups = Lookups(client.assets, hasher, reactor, tally=tally)
     wheels = Wheels(client, lookups, store)
     hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))

@@ -31,6 +31,7 @@ from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
 
+TELLS = "PyPIHub {version} listens on {address}"
 BACKLOG = 1024
 """Connections that may wait to be accepted; a build farm's come all at once."""
 
@@ -43,7 +44,7 @@ def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamS
     """
     if server.endpoint is not None:
         strings = [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint
-        return [_described(adopting if is_activated(text) else reactor, text) for text in strings]
+        return [described(adopting if is_activated(text) else reactor, text) for text in strings]
     if server.tls is not None:
         context = _context(server.tls.crt, server.tls.key, ("server.tls.crt", "server.tls.key"))
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
@@ -58,7 +59,8 @@ def in_force(old: Server, new: Server) -> Server:
     return msgspec.structs.replace(new, tls=tls, **ports)
 
 
-def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
+def described(reactor: Any, text: str, key: str = "server.endpoint") -> IStreamServerEndpoint:
+    """An endpoint by Twisted's description; raises ConfigError for one that is none, in which the key is named."""
     check_endpoint(text)
     if is_activated(text):
         check_names(text)
@@ -71,11 +73,11 @@ def _described(reactor: Any, text: str) -> IStreamServerEndpoint:
                 " names it so (FileDescriptorName=)"
             ) from None
         raise ConfigError(
-            f'server.endpoint: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
+            f'{key}: should be a Twisted server endpoint such as "tcp:3141", not "{text}": {error}'
         ) from None
     if isinstance(endpoint, SSL4ServerEndpoint):
-        key, crt, *_ = pem_files(text)
-        _context(crt, key, SSL_KEYS)
+        key_file, crt, *_ = pem_files(text)
+        _context(crt, key_file, SSL_KEYS)
     return endpoint
 
 
@@ -102,12 +104,12 @@ def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOpt
 class Listener(Service):
     """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
 
-    `address` is where it listens, once it does; it `tells` of it in the log. Where it `accepts`, connections that were
-    made before it stops are accepted.
+    `address` is where it listens, once it does; `tells` is a line for the log about it, or empty. Where it `accepts`,
+    connections that were made before it stops are accepted.
     """
 
     def __init__(
-        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: bool = True, accepts: bool = True
+        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: str = TELLS, accepts: bool = True
     ) -> None:
         self._endpoint = endpoint
         self._site = site
@@ -149,7 +151,7 @@ class Listener(Service):
     def _listens(self, port: IListeningPort) -> None:
         self._port, self.address = port, port.getHost()
         if self._tells:
-            _log.info("PyPIHub {version} listens on {address}", version=__version__, address=self.where)
+            _log.info(self._tells, version=__version__, address=self.where)
 
 
 def _accept_all(port: Any) -> None:

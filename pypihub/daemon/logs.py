@@ -1,9 +1,12 @@
-"""Logging in the foreground, one line an event on stdout; and logging for another process, or by way of it."""
+"""Logging in the foreground, one line an event; and logging for another process, or by way of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from select import PIPE_BUF
-from typing import IO
+from typing import IO, Literal, Protocol
 
 import msgspec
 from twisted.logger import (
@@ -20,18 +23,36 @@ from twisted.logger import (
 )
 from zope.interface import provider
 
+from pypihub.config import Log
+from pypihub.web.access import Line
+
 _LONGEST = 4 * 1024 * 1024  # more than a hundred requests with the longest words
 
 ACCESS = "pypihub.access"
 _HERE = "\0"
 
 
-def log_to(stream: IO[str]) -> None:
-    """Writes to the stream what PyPIHub logs from now on, and what others warn of; so may other processes."""
-    _begin(FileLogObserver(_Shared(stream), _lines))  # type: ignore[arg-type]  # it writes and flushes, which is enough
+class Lines(Protocol):
+    """What takes whole lines."""
+
+    def write(self, text: str) -> object:
+        """Takes them."""
+
+    def flush(self) -> object:
+        """Lets them go."""
 
 
-def hand_over_to(stream: IO[str]) -> None:
+def log_to(stream: Lines, log: Log = Log()) -> None:  # noqa: B008 - it is frozen
+    """Writes to the stream what PyPIHub logs from now on, and what others warn of, as `log` wants it.
+
+    Other processes may write there too.
+    """
+    form = _objects if log.format == "json" else _lines
+    # What it is given writes and flushes, which is enough.
+    _begin(FileLogObserver(_Shared(stream), form), log)  # type: ignore[arg-type]
+
+
+def hand_over_to(stream: IO[str], log: Log = Log()) -> None:  # noqa: B008
     """As `log_to`, for a process that reads the lines, and logs them where it logs itself; see `Received`."""
 
     @provider(ILogObserver)
@@ -41,14 +62,18 @@ def hand_over_to(stream: IO[str]) -> None:
         stream.write(msgspec.json.encode(line).decode() + "\n")
         stream.flush()
 
-    _begin(observe)
+    _begin(observe, log)
 
 
-def _begin(observer: ILogObserver) -> None:
-    wanted = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-    wanted.setLogLevelForNamespace("pypihub", LogLevel.info)
+def _begin(observer: ILogObserver, log: Log) -> None:
+    level = LogLevel.lookupByName(log.level)
+    wanted = LogLevelFilterPredicate(defaultLogLevel=max(level, LogLevel.warn, key=_SEVERITY.index))
+    wanted.setLogLevelForNamespace("pypihub", level)
     observers = [FilteringLogObserver(observer, [wanted])]
     globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
+
+
+_SEVERITY = list(LogLevel.iterconstants())
 
 
 def _lines(event: LogEvent) -> str | None:
@@ -59,10 +84,27 @@ def _lines(event: LogEvent) -> str | None:
     return before + event["text"].replace("\n", after + before) + after
 
 
+def _objects(event: LogEvent) -> str:
+    """The event as an object of JSON; requests are some already."""
+    namespace = event.get("log_namespace", "")
+    if namespace == ACCESS:
+        return f"{event['text']}\n"
+    text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+    told = _Told(datetime.fromtimestamp(event["log_time"], UTC), event["log_level"].name, namespace, text)
+    return msgspec.json.encode(told).decode() + "\n"
+
+
+class _Told(msgspec.Struct, frozen=True):
+    time: datetime
+    level: str
+    logger: str
+    message: str
+
+
 class _Shared:
     """A stream for whole lines, written as many at a time as the system keeps together in a pipe."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: Lines) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
@@ -89,6 +131,26 @@ def log_apart(lines: list[str]) -> None:
         log.info("{text}", text=line)
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How requests are logged here: the form of their lines, and what takes those.
+
+    With `relays` the log of workers passes through this process, otherwise they write to its stdout.
+    """
+
+    form: Literal["text", "json"] = "text"
+    write: Callable[[list[str]], object] = log_together
+    relays: bool = False
+
+    def log_access(self, lines: list[Line]) -> None:
+        """Logs requests."""
+        make = Line.json if self.form == "json" else Line.text
+        self.write([make(line) for line in lines])
+
+
+PLAIN = Manner()
+
+
 class _Line(msgspec.Struct, frozen=True, array_like=True):
     """An event on its way: one line of JSON, also where the text is a traceback."""
 
@@ -100,10 +162,11 @@ class _Line(msgspec.Struct, frozen=True, array_like=True):
 class Received:
     """What another process wrote: events that it handed over, and whatever else came out of it.
 
-    Lines of more than 4 MiB are taken in pieces.
+    `log_access` takes the requests. Lines of more than 4 MiB are taken in pieces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log_access: Callable[[list[str]], object] = log_apart) -> None:
+        self._log_access = log_access
         self._rest = b""
 
     def write(self, data: bytes) -> None:
@@ -113,22 +176,21 @@ class Received:
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
-            _log_again(line)
+            self._log(line)
 
     def close(self) -> None:
         """Logs what was left over."""
         if self._rest:
-            _log_again(self._rest)
+            self._log(self._rest)
             self._rest = b""
 
-
-def _log_again(line: bytes) -> None:
-    try:
-        event = msgspec.json.decode(line, type=_Line)
-        level = LogLevel.lookupByName(event.level)
-    except (msgspec.DecodeError, ValueError):  # the interpreter's last words, or a library's
-        event, level = _Line("warn", "pypihub", line.decode(errors="backslashreplace")), LogLevel.warn
-    if event.namespace == ACCESS:
-        log_apart(event.text.split("\n"))
-    else:
-        Logger(event.namespace).emit(level, "{text}", text=event.text)
+    def _log(self, line: bytes) -> None:
+        try:
+            event = msgspec.json.decode(line, type=_Line)
+            level = LogLevel.lookupByName(event.level)
+        except (msgspec.DecodeError, ValueError):  # the interpreter's last words, or a library's
+            event, level = _Line("warn", "pypihub", line.decode(errors="backslashreplace")), LogLevel.warn
+        if event.namespace == ACCESS:
+            self._log_access(event.text.split("\n"))
+        else:
+            Logger(event.namespace).emit(level, "{text}", text=event.text)

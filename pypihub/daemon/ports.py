@@ -60,6 +60,7 @@ class OpenedPorts:
 
     def _opened(self, port: Any) -> IListeningPort:
         port.stopReading()
+        port._shouldShutdown = False  # Twisted would shut it down in the end, for those who still accept from it
         self._ports.append(port)
         opened: IListeningPort = port
         return opened

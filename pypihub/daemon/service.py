@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from pypihub.config import Config, load_config
 from pypihub.daemon.activation import AdoptedPorts, without_systemd
 from pypihub.daemon.doors import Doors
-from pypihub.daemon.house import build_house
-from pypihub.daemon.listening import Listener, make_endpoints, readable
-from pypihub.daemon.logs import log_apart, log_together
+from pypihub.daemon.house import House, build_house
+from pypihub.daemon.listening import TELLS, Listener, make_endpoints, readable
+from pypihub.daemon.logs import PLAIN, Manner
 from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.reloading import Reloads, tell_of_restart
 from pypihub.daemon.renewing import Renewals
+from pypihub.daemon.reports import Reporter
+from pypihub.daemon.scraping import metrics_listener
 from pypihub.daemon.serving import Serving
 from pypihub.daemon.signals import obeying
 from pypihub.daemon.supervisor import make_supervisor
 from pypihub.errors import ConfigError
 from pypihub.github.patience import BACKOFF
+from pypihub.tally import Tally
 
 
-def load_service(file: Path | None, reactor: Any, *, relays: bool = False) -> IService:
-    """The daemon of a configuration file, or of the defaults, which obeys signals.
+def load_service(file: Path | None, config: Config, reactor: Any, manner: Manner) -> IService:
+    """The daemon of a configuration, which is that of the `file` (None: the defaults); it obeys signals.
 
-    With `relays` the log is Twisted's, as this process was told to keep it, and that of its workers, if any, goes there
-    too; otherwise all write to stdout themselves. An init system is told how the daemon is. Raises ConfigError, which
-    names the file.
+    Its log is written in the given manner. An init system is told how the daemon is. Raises ConfigError, which names
+    the file.
     """
     file = file and file.absolute()  # twistd may change the folder
-    config = load_config(file)
     watchdog, starter = watchdog_time(os.environ), InitSystem(os.environ)
     try:
         if file is not None and config.server.workers > 1:
-            supervisor = make_supervisor(config.server, file, reactor, relays=relays, watchdog=watchdog)
+            supervisor = make_supervisor(config, file, reactor, manner, watchdog=watchdog)
             service = Announced(supervisor, starter, watchdog, reactor)
             return obeying(service, Reloads(supervisor.reload, service).begin, reactor)
-        alone = make_service(config, reactor, log_access=log_apart if relays else log_together)
+        alone = make_service(config, reactor, manner=manner)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}" if file else error.message) from None
     return announced(alone, file, starter, watchdog, reactor)
@@ -93,20 +93,33 @@ def make_service(
     *,
     backoff: Sequence[float] = BACKOFF,
     ports: InheritedPorts | None = None,
-    log_access: Callable[[list[str]], object] = log_together,
+    manner: Manner = PLAIN,
+    reporter: Reporter | None = None,
 ) -> Alone:
     """The daemon in this process as a service. Nothing listens, is asked or is opened until it is started.
 
     `backoff` are the pauses in seconds before GitHub is asked again. `ports` are those of a supervisor, which tells
-    of them. `log_access` takes the lines of the access log.
+    of them and, asked by the `reporter`, of metrics. Requests are logged in the given manner.
     Raises ConfigError for an endpoint that Twisted does not know.
     """
+
+    def build(config: Config, tally: Tally) -> House:
+        return build_house(config, reactor, backoff, manner.log_access, tally)
+
     doors = Doors(ports or reactor, AdoptedPorts(reactor))
     endpoints = make_endpoints(config.server, doors, doors)
-    build = partial(build_house, reactor=reactor, backoff=backoff, log_access=log_access)
     serving = Serving(config, build, doors)
-    listeners = [Listener(endpoint, serving.site, tells=ports is None) for endpoint in endpoints]
-    return Alone(serving, listeners, Renewals(serving, reactor))
+    listeners = [Listener(endpoint, serving.site, tells=TELLS if ports is None else "") for endpoint in endpoints]
+    alone = Alone(serving, listeners, Renewals(serving, reactor))
+    if config.metrics.endpoint is not None:
+        from pypihub.daemon.metrics import Metrics  # Prometheus' library takes some memory
+
+        collect = Metrics(serving).text
+        if reporter is not None:
+            reporter.collect = collect
+        elif ports is None:
+            metrics_listener(config.metrics.endpoint, lambda: succeed(collect()), reactor).setServiceParent(alone)
+    return alone
 
 
 class Alone(MultiService):

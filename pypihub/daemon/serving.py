@@ -19,6 +19,7 @@ from pypihub.daemon.doors import Doors, Taken
 from pypihub.daemon.house import House
 from pypihub.daemon.listening import in_force, make_endpoints
 from pypihub.errors import ConfigError
+from pypihub.tally import Tally
 from pypihub.web.site import HubSite
 
 _log = Logger("pypihub")
@@ -29,14 +30,15 @@ class Serving(Service):
 
     In the end, while nothing listens any more, it waits for the answers under way, then ends the background. `build`
     makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. `opened` fires
-    once the store is open.
+    once the store is open. The `tally` goes on from house to house.
     """
 
-    def __init__(self, config: Config, build: Callable[[Config], House], doors: Doors) -> None:
+    def __init__(self, config: Config, build: Callable[[Config, Tally], House], doors: Doors) -> None:
         self._server = config.server
         self._build = build
         self._doors = doors
-        self._house = build(config)
+        self.tally = Tally()
+        self._house = build(config, self.tally)
         self._left: dict[Deferred[Any], Deferred[None]] = {}
         self.site = HubSite(self._house.inside)
         self.opened: Deferred[None] = Deferred()
@@ -45,6 +47,11 @@ class Serving(Service):
     def server(self) -> Server:
         """What is in force of `[server]`."""
         return self._server
+
+    @property
+    def house(self) -> House:
+        """The one that is served."""
+        return self._house
 
     def startService(self) -> None:
         """Opens the house."""
@@ -64,7 +71,7 @@ class Serving(Service):
         """
         server = in_force(self._server, config.server)
         factories = self._factories(server)
-        house = self._build(config)
+        house = self._build(config, self.tally)
         await house.open()
         if not self.running:  # it was stopped meanwhile
             await house.close()

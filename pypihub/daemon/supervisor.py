@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import Factory, ProcessProtocol
 
 from pypihub.catalog.publishing import LONGEST_END
-from pypihub.config import Server, load_config
+from pypihub.config import Config, Server, load_config
 from pypihub.daemon.listening import Listener, in_force, make_endpoints
+from pypihub.daemon.logs import Manner
 from pypihub.daemon.notify import FOR_THIS_PROCESS
 from pypihub.daemon.ports import OpenedPorts
 from pypihub.daemon.reloading import tell_of_restart
+from pypihub.daemon.scraping import metrics_listener
 from pypihub.daemon.workers import TOLD, Worker
 from pypihub.errors import ConfigError
 
@@ -26,17 +28,17 @@ FIRST_SOCKET = 4
 
 # Seconds to end in, beyond those for which a worker waits for its answers: for uploads that must be undone.
 _GRACE = 2 * LONGEST_END + 5
-_ACCEPT = 3.0  # seconds in which the workers accept what waits, once they are told to end
 
 
 def make_supervisor(
-    server: Server, file: Path, reactor: Any, *, relays: bool, watchdog: float | None = None
+    config: Config, file: Path, reactor: Any, manner: Manner, *, watchdog: float | None = None
 ) -> Supervisor:
-    """The service for `server.workers` processes that serve the configuration in the file.
+    """The service for `server.workers` processes that serve the configuration, which is that in the file.
 
-    With `relays` their log passes through this process's, otherwise they write to its stdout. A worker that says
-    nothing for `watchdog` seconds is killed. Raises ConfigError for an endpoint that Twisted does not know.
+    Their log is written in the given manner. A worker that says nothing for `watchdog` seconds is killed. Raises
+    ConfigError for an endpoint that Twisted does not know.
     """
+    server, reports = config.server, config.metrics.endpoint is not None
     ports = OpenedPorts(reactor)
     endpoints = make_endpoints(server, ports, ports)
     # Before twistd changes the folder; and the very modules that run here, whatever the folder holds.
@@ -48,19 +50,25 @@ def make_supervisor(
 
     def spawn(process: ProcessProtocol) -> IProcessTransport:
         sockets = ports.descriptors()
-        arguments = [*command, "--sockets", str(len(sockets)), *(["--relayed"] if relays else [])]
-        output: dict[int, str | int] = {1: "r", 2: "r"} if relays else {1: 1, 2: 2}
-        # stdin is a pipe on which nothing comes but its end, with the end of this process.
+        arguments = [*command, "--sockets", str(len(sockets))]
+        arguments += ["--relayed", manner.form] if manner.relays else []
+        arguments += ["--reports"] if reports else []
+        output: dict[int, str | int] = {1: "r", 2: "r"} if manner.relays else {1: 1, 2: 2}
+        # stdin is a pipe on which questions for metrics come, and its end, with the end of this process.
         descriptors = {0: "w", **output, TOLD: "r", **dict(enumerate(sockets, FIRST_SOCKET))}
+        if reports:
+            descriptors[FIRST_SOCKET + len(sockets)] = "r"
         started: IProcessTransport = reactor.spawnProcess(
             process, command[0], arguments, environment, childFDs=descriptors
         )
         return started
 
-    workers = [Worker(number, spawn, reactor, watchdog) for number in range(1, server.workers + 1)]
-    return Supervisor(
-        server, file, workers, ports, [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints], reactor
-    )
+    workers = [Worker(number, spawn, reactor, watchdog, manner.write) for number in range(1, server.workers + 1)]
+    listeners = [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
+    supervisor = Supervisor(server, file, workers, ports, listeners)
+    if config.metrics.endpoint is not None:
+        metrics_listener(config.metrics.endpoint, supervisor.metrics, reactor).setServiceParent(supervisor)
+    return supervisor
 
 
 class _Nothing(Factory):
@@ -86,10 +94,8 @@ class Supervisor(MultiService):
         workers: list[Worker],
         ports: OpenedPorts,
         listeners: list[Listener],
-        reactor: Any,
     ) -> None:
         super().__init__()
-        self._reactor = reactor
         self._server = server
         self._file = file
         self._workers = workers
@@ -120,14 +126,16 @@ class Supervisor(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        gone = gatherResults([worker.stop(self._server.drain + _GRACE) for worker in self._workers])
-        accepted = DeferredList([worker.accepted for worker in self._workers])
-        timer = self._reactor.callLater(_ACCEPT, accepted.cancel)
-        await accepted  # whoever closes these ports breaks the connections that wait there
-        if timer.active():
-            timer.cancel()
-        await super().stopService()
-        await gone
+        await super().stopService()  # now the port is the workers' alone, and the last to close it accepts what waits
+        await gatherResults([worker.stop(self._server.drain + _GRACE) for worker in self._workers])
+
+    def metrics(self) -> Deferred[bytes]:
+        """The metrics of all workers."""
+        from pypihub.daemon.merging import merged  # Prometheus' library takes some memory
+
+        numbers = [str(worker.number) for worker in self._workers]
+        asked = gatherResults([Deferred.fromCoroutine(worker.metrics()) for worker in self._workers])
+        return asked.addCallback(lambda texts: merged(dict(zip(numbers, texts, strict=True))))
 
     async def reload(self) -> None:
         """Has the workers read the configuration again, and waits for them; raises ConfigError where it is no good."""

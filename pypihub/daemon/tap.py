@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from twisted.application.service import IService
+from twisted.logger import Logger
 from twisted.python import usage
 
+from pypihub.config import load_config
+from pypihub.daemon.logs import Manner, log_apart
 from pypihub.daemon.service import load_service
 from pypihub.errors import ConfigError
+
+_log = Logger("pypihub")
 
 
 class Options(usage.Options):
@@ -30,9 +35,12 @@ class Options(usage.Options):
 
         try:
             file = Path(self["config"]) if self["config"] is not None else None
-            self.service = load_service(file, reactor, relays=True)
+            config = load_config(file)
+            self.service = load_service(file, config, reactor, Manner("text", log_apart, relays=True))
         except ConfigError as error:
             raise SystemExit(f"pypihub: {error.message}") from None
+        if config.log.file is not None or config.log.format != "text":
+            _log.warn("The log is twistd's: log.file and log.format are left aside, see twistd --help")
 
 
 def makeService(options: Options) -> IService:

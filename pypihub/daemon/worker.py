@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 import msgspec
 from twisted.application.service import Service
@@ -17,24 +18,40 @@ from zope.interface import implementer
 from pypihub.config import load_config
 from pypihub.daemon.activation import without_systemd
 from pypihub.daemon.foreground import run_service
+from pypihub.daemon.logs import Manner, hand_over_to, log_to
 from pypihub.daemon.ports import InheritedPorts
+from pypihub.daemon.reports import Reporter
 from pypihub.daemon.service import announced, make_service
 from pypihub.daemon.supervisor import FIRST_SOCKET
 from pypihub.daemon.workers import TOLD
 
 
-def run_worker(file: Path | None, sockets: int, watchdog: float | None, reactor: Any) -> None:
+def run_worker(
+    file: Path | None,
+    sockets: int,
+    watchdog: float | None,
+    reactor: Any,
+    stdout: IO[str],
+    *,
+    relayed: Literal["text", "json"] | None,
+    reports: bool,
+) -> None:
     """Serves the configuration on the sockets that were handed down, until a signal or the supervisor's end.
 
-    With `watchdog` the supervisor takes so many seconds of silence for a hang. Raises ConfigError for a configuration
-    that cannot be served.
+    With `watchdog` the supervisor takes so many seconds of silence for a hang. It logs to `stdout`: for the supervisor
+    where that relays the log, which has the requests' lines in this form. With `reports` there is a pipe behind the
+    sockets for metrics. Raises ConfigError for a configuration that cannot be served.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for all on the terminal, and the supervisor tells us
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the log's file is the supervisor's, and init systems tell all
     config = load_config(file)
+    (log_to if relayed is None else hand_over_to)(stdout, config.log)
+    manner = Manner(relayed or config.log.format)
+    reporter = Reporter(FIRST_SOCKET + sockets, reactor) if reports else None
     ports = InheritedPorts(reactor, range(FIRST_SOCKET, FIRST_SOCKET + sockets))
     config = msgspec.structs.replace(config, server=without_systemd(config.server))  # the next port, whatever it is
-    service = make_service(config, reactor, ports=ports)
-    Lifeline(0, reactor).setServiceParent(service)
+    service = make_service(config, reactor, ports=ports, manner=manner, reporter=reporter)
+    Lifeline(0, reactor, reporter.report if reporter is not None else None).setServiceParent(service)
     run_service(announced(service, file, SupervisorPipe(TOLD), watchdog, reactor, tells=False), reactor)
 
 
@@ -53,11 +70,15 @@ class SupervisorPipe:
 
 @implementer(IReadDescriptor)
 class Lifeline(Service):
-    """The reading end of a pipe whose other end is the supervisor's: when that ends, however it does, so do we."""
+    """The reading end of a pipe whose other end is the supervisor's: when that ends, however it does, so do we.
 
-    def __init__(self, descriptor: int, reactor: Any) -> None:
+    Whatever comes on it means that we are `asked`.
+    """
+
+    def __init__(self, descriptor: int, reactor: Any, asked: Callable[[], object] | None = None) -> None:
         self._descriptor = descriptor
         self._reactor = reactor
+        self._asked = asked
 
     def startService(self) -> None:
         """Listens for the end."""
@@ -74,9 +95,11 @@ class Lifeline(Service):
         return self._descriptor
 
     def doRead(self) -> None:
-        """Twisted's; nothing is ever written to the other end."""
+        """Twisted's: there is a question, or the end."""
         if not os.read(self._descriptor, 1024):
             self._end()
+        elif self._asked is not None:
+            self._asked()
 
     def connectionLost(self, reason: Failure) -> None:
         """Twisted's, where the operating system tells of the end in this way."""

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import TimeoutError as WaitedTooLongError
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pypihub.daemon.logs import Received
+from pypihub.daemon.logs import Received, log_apart
+from pypihub.daemon.reports import PATIENCE, Reports
 
 _log = Logger("pypihub")
 
@@ -29,8 +31,8 @@ _SOUND = 60.0  # seconds of life after which an end is no part of a series
 class Worker:
     """The place of one worker: a process, and when it ended the next; `ready` fires once one serves.
 
-    `accepted` fires once it is told to end and will accept no more. A process that served and then says nothing for
-    `watchdog` seconds, if any, is killed.
+    `log_access` takes the lines of requests, where its log passes through this process. A process that served and then
+    says nothing for `watchdog` seconds, if any, is killed.
     """
 
     def __init__(
@@ -39,11 +41,12 @@ class Worker:
         spawn: Callable[[ProcessProtocol], IProcessTransport],
         reactor: Any,
         watchdog: float | None = None,
+        log_access: Callable[[list[str]], object] = log_apart,
     ) -> None:
         self.ready: Deferred[None] = Deferred()
-        self.accepted: Deferred[None] = Deferred()
-        self._number = number
+        self.number = number
         self._spawn = spawn
+        self._log_access = log_access
         self._reactor = reactor
         self._watchdog = watchdog
         self._silence: IDelayedCall | None = None
@@ -56,13 +59,22 @@ class Worker:
 
     def start(self) -> None:
         """Starts a process."""
-        process = self._process = _Process(self._told, partial(self._ended, self._reactor.seconds()))
+        process = self._process = _Process(self._told, self._log_access, partial(self._ended, self._reactor.seconds()))
         try:
             self._spawn(process)
         except OSError as error:
             self._ended(self._reactor.seconds(), f"could not be started: {error}")
         else:
-            _log.info("Worker {number} is process {pid}", number=self._number, pid=process.pid)
+            _log.info("Worker {number} is process {pid}", number=self.number, pid=process.pid)
+
+    async def metrics(self) -> bytes:
+        """What it tells of itself; empty where it does not."""
+        if self._process is None:
+            return b""
+        try:
+            return await self._process.reports.next().addTimeout(PATIENCE, self._reactor)
+        except WaitedTooLongError:
+            return b""
 
     def reload(self) -> Deferred[None]:
         """Has it read the configuration again; fires when it did, or is gone: the next one reads what is there then."""
@@ -82,7 +94,6 @@ class Worker:
             self._next.cancel()
             self._next = None
         if self._process is None:
-            self._has_accepted()
             return succeed(None)
         self._stopped = Deferred()
         self._process.signal("TERM")
@@ -90,14 +101,12 @@ class Worker:
         return self._stopped.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
     def _kill(self, process: _Process, why: str = "does not end") -> None:
-        _log.warn("Worker {number} {why} and is killed (process {pid})", number=self._number, why=why, pid=process.pid)
+        _log.warn("Worker {number} {why} and is killed (process {pid})", number=self.number, why=why, pid=process.pid)
         process.signal("KILL")
 
     def _told(self, line: str) -> None:
         if line == "READY=1":
             self._is_ready()
-        elif line == "STOPPING=1" and self._stopped is not None:
-            self._has_accepted()
         if self._watchdog is None:
             return
         if self._silence is not None:
@@ -115,17 +124,13 @@ class Worker:
         else:
             self._has_reloaded()
 
-    def _has_accepted(self) -> None:
-        if not self.accepted.called:
-            self.accepted.callback(None)
-
     def _has_reloaded(self) -> None:
         reloading, self._reloading = self._reloading, []
         for waiting in reloading:
             waiting.callback(None)
 
     def _has_not_reloaded(self, failure: Failure) -> None:
-        _log.warn("Worker {number} did not reload within {seconds:g} s", number=self._number, seconds=_RELOAD)
+        _log.warn("Worker {number} did not reload within {seconds:g} s", number=self.number, seconds=_RELOAD)
 
     def _is_silent(self) -> None:
         self._silence = None
@@ -140,12 +145,11 @@ class Worker:
             self._silence.cancel()
             self._silence = None
         if self._stopped is not None:
-            self._has_accepted()
             self._stopped.callback(None)
             return
         pause = self._pauses.after(self._reactor.seconds() - started)
         when = f"in {pause:g} s" if pause else "now"
-        _log.warn("Worker {number} {how}; the next one starts {when}", number=self._number, how=how, when=when)
+        _log.warn("Worker {number} {how}; the next one starts {when}", number=self.number, how=how, when=when)
         self._next = self._reactor.callLater(pause, self._start_next)
 
     def _start_next(self) -> None:
@@ -167,12 +171,15 @@ class Pauses:
 
 
 class _Process(ProcessProtocol):
-    """A worker's process; `told` takes the lines that it tells, and `ended` how it ended."""
+    """A worker's process; `told` takes the lines that it tells, `log_access` requests, and `ended` how it ended."""
 
-    def __init__(self, told: Callable[[str], None], ended: Callable[[str], None]) -> None:
+    def __init__(
+        self, told: Callable[[str], None], log_access: Callable[[list[str]], object], ended: Callable[[str], None]
+    ) -> None:
         self._told = told
         self._ended = ended
-        self._output = {1: Received(), 2: Received()}
+        self._output = {1: Received(log_access), 2: Received(log_access)}
+        self.reports = Reports(self._ask)
         self.pid: int | None = None
 
     def connectionMade(self) -> None:
@@ -180,23 +187,28 @@ class _Process(ProcessProtocol):
         self.pid = self.transport.pid  # type: ignore[union-attr]  # it has one by now
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Twisted's: how it is, or what it logs, if it does so here."""
+        """Twisted's: how it is, what it logs, if it does so here, or its metrics."""
         if childFD == TOLD:
             for line in data.decode(errors="replace").splitlines():  # each is written and read as a whole
                 self._told(line)
         else:
-            self._output[childFD].write(data)
+            self._output.get(childFD, self.reports).write(data)
 
     def processEnded(self, reason: Failure) -> None:
         """Twisted's: it has ended, and all that it wrote was read."""
         for output in self._output.values():
             output.close()
+        self.reports.close()
         error: Any = reason.value
         if isinstance(error, ProcessDone):
             how = "ended"
         else:
             how = f"was ended by signal {error.signal}" if error.signal else f"ended with status {error.exitCode}"
         self._ended(f"(process {self.pid}) {how}")
+
+    def _ask(self) -> None:
+        with suppress(KeyError):  # it is about to end, and has closed the pipe
+            self.transport.writeToChild(0, b"?")  # type: ignore[union-attr]  # it has one since it was started
 
     def signal(self, name: str) -> None:
         """Sends a signal, unless it is gone already."""

@@ -39,13 +39,18 @@ class Reply:
 
     def header(self, name: str) -> str:
         """The header's value, or an empty text."""
-        values = self.headers.getRawHeaders(name)
-        return values[-1] if values else ""
+        return read_header(self.headers, name)
 
     def number(self, name: str) -> float | None:
         """The header's value, if it is a whole number that may be one of seconds."""
         value = self.header(name)
         return float(value) if _SECONDS.fullmatch(value) else None
+
+
+def read_header(headers: Headers, name: str) -> str:
+    """The header's last value, or an empty text; of bytes that are no ASCII each becomes one character."""
+    values = headers.getRawHeaders(name.encode())  # by a text it would decode them as UTF-8, which they need not be
+    return values[-1].decode("latin-1") if values else ""
 
 
 class ExhaustedError(UpstreamError):

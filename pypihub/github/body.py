@@ -29,14 +29,21 @@ def read_body(response: IResponse, limit: int, sink: Sink | None = None) -> Defe
     A `sink` takes the bytes as they come, and the result is empty. Fires with TooLargeError for a longer body,
     UpstreamError for one that cannot be inflated, and with the connection's failure for one that is cut.
     """
-    # treq's own decoder inflates a chunk whole before anyone can count: a small one may hold gigabytes.
-    plain: Any = getattr(response, "original", response)
-    is_gzip = isinstance(plain, GzipDecoder)
-    if is_gzip:
-        plain = plain.original
+    plain, is_gzip = undecoded(response)
     body = _Body(limit, sink, zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else None)
     plain.deliverBody(body)
     return body.done
+
+
+def undecoded(response: IResponse) -> tuple[Any, bool]:
+    """The response with its body as it is sent, and whether that is gzipped.
+
+    treq's own decoder inflates a chunk whole before anyone can count (a small one may hold gigabytes), and raises where
+    nobody expects it.
+    """
+    plain: Any = getattr(response, "original", response)
+    is_gzip = isinstance(plain, GzipDecoder)
+    return (plain.original if is_gzip else plain), is_gzip
 
 
 class _Body(Protocol):

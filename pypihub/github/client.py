@@ -20,6 +20,7 @@ from pypihub.github.answers import (
     refuse_bad_status,
 )
 from pypihub.github.body import TooLargeError
+from pypihub.github.calls import Call
 from pypihub.github.credentials import SignedURL, Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
@@ -55,7 +56,7 @@ class Client:
     ) -> None:
         self._transport = transport
         self._storage = Storage(transport)
-        self._points = Points(TokenHasher(), reactor.seconds)
+        self.points = Points(TokenHasher(), reactor.seconds)
         self._reactor = reactor
         self._api_url = api_url
         self._graphql_url = graphql_url
@@ -67,15 +68,15 @@ class Client:
 
         Raises NotFoundError and the other errors of `pypihub.errors` that begin with GitHub.
         """
-        return await read_listing(partial(self._answer, token), repository)
+        return await read_listing(partial(self._answer, token, Call.LISTING), repository)
 
     async def survey(self, token: Token, owner: Owner, sight: Sight) -> None:
         """Shows `sight` the files of all repositories of the owner that the token may see; raises like `listing`."""
-        await survey(partial(self._answer, token), owner, sight)
+        await survey(partial(self._answer, token, Call.SURVEY), owner, sight)
 
     async def assets(self, token: Token, ids: Sequence[str]) -> tuple[ReleaseAsset | PyPIHubError, ...]:
         """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""
-        return await self._ask(token, LookupQuery(tuple(ids)), read_lookup)
+        return await self._ask(token, LookupQuery(tuple(ids)), read_lookup, Call.LOOKUP)
 
     async def source(self, token: Token, asset: ReleaseAsset) -> Source:
         """Where the asset's bytes can be had for a few minutes; raises like `listing`.
@@ -91,7 +92,7 @@ class Client:
     def releases(self, token: Token, name_with_owner: str) -> Releases:
         """The releases of a repository, under the name that its listing tells, to be written to."""
         now = self._reactor.seconds
-        rest = Rest(self._transport, self._points, self._api_url, token, name_with_owner, now)
+        rest = Rest(self._transport, self.points, self._api_url, token, name_with_owner, now)
         return Releases(rest, self._api_url, self._patiently, self._reactor)
 
     async def read(self, source: Source, start: int, end: int, size: int) -> bytes:
@@ -108,9 +109,9 @@ class Client:
 
     async def _resolve(self, token: Token, url: str) -> Source:
         accept = {"Accept": "application/octet-stream"}
-        admit = partial(self._points.check, token, Budget.REST)
+        admit = partial(self.points.check, token, Budget.REST)
         reply = await self._transport.send("GET", url, token, accept, admit=admit)
-        with self._points.heeding(token, Budget.REST, reply):
+        with self.points.heeding(token, Budget.REST, reply):
             refuse_bad_status(reply, self._reactor.seconds())
         if reply.status == 200 and not reply.body:
             return Source(SignedURL(url), token)  # an Enterprise Server that sends the bytes itself
@@ -119,10 +120,10 @@ class Client:
             raise UpstreamError(f"GitHub gave no download URL for this file (status {reply.status}).")
         return Source(_checked(SignedURL(location)))
 
-    async def _answer(self, token: Token, query: Query[T]) -> T:
-        return await self._ask(token, query, read_answer)
+    async def _answer(self, token: Token, kind: Call, query: Query[T]) -> T:
+        return await self._ask(token, query, read_answer, kind)
 
-    async def _ask(self, token: Token, query: Q, read: Callable[[Reply, Q, float], T]) -> T:
+    async def _ask(self, token: Token, query: Q, read: Callable[[Reply, Q, float], T], kind: Call) -> T:
         """The answer to the query, made smaller where GitHub found it too large."""
 
         async def attempt() -> T:
@@ -130,8 +131,8 @@ class Client:
             while True:
                 digest = self._digest
                 try:
-                    reply = await self._put(token, query, digest=digest)
-                    with self._points.heeding(token, Budget.GRAPHQL, reply):
+                    reply = await self._put(token, query, kind, digest=digest)
+                    with self.points.heeding(token, Budget.GRAPHQL, reply):
                         return read(reply, query, self._reactor.seconds())
                 except UnknownFieldError as error:
                     if error.field != "digest" or not digest:
@@ -147,11 +148,11 @@ class Client:
 
         return await self._patiently(attempt)
 
-    async def _put(self, token: Token, query: Query[Any], *, digest: bool) -> Reply:
+    async def _put(self, token: Token, query: Query[Any], kind: Call, *, digest: bool) -> Reply:
         body = msgspec.json.encode({"query": query.document(digest=digest), "variables": query.variables()})
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        admit = partial(self._points.check, token, Budget.GRAPHQL)
-        return await self._transport.send("POST", self._graphql_url, token, headers, body, admit=admit)
+        admit = partial(self.points.check, token, Budget.GRAPHQL)
+        return await self._transport.send("POST", self._graphql_url, token, headers, body, admit=admit, kind=kind)
 
     def _own_origins(self) -> set[tuple[str | None, int | None]]:
         """GitHub's API and its web site beside it, there also by the other scheme's usual port."""

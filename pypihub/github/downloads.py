@@ -15,6 +15,7 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from pypihub.errors import UpstreamError, UpstreamTimeoutError
+from pypihub.github.body import undecoded
 
 T = TypeVar("T")
 
@@ -54,7 +55,8 @@ class Download:
 
     def close(self) -> None:
         """Gives up the bytes and closes the connection to storage."""
-        self.response.deliverBody(_Refusal())
+        plain, _ = undecoded(self.response)
+        plain.deliverBody(_Refusal())
         self.over.callback(None)
 
 

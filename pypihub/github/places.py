@@ -30,6 +30,11 @@ class Places:
         self._waiting = 0
         self._handing_out = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._waiting
+
     def take(self, who: TokenHash | None) -> Deferred[None]:
         """Fires when there is a place, which is the caller's until `give_back`; cancelled, it waits no more.
 

@@ -19,6 +19,8 @@ LONGEST = 3600.0
 """Seconds that a token rests at most, whatever a header or a wrong clock says: GitHub's windows are an hour."""
 UNTOLD = 60.0
 """Seconds that GitHub's documentation asks for where an answer tells no time."""
+MOST_SHOWN = 100
+"""Tokens and budgets of which it is known how many points are left."""
 
 
 class Budget(StrEnum):
@@ -36,6 +38,7 @@ class Points:
         self._seconds = seconds
         self._size = size
         self._until: OrderedDict[tuple[TokenHash, Budget], float] = OrderedDict()
+        self._left: OrderedDict[tuple[TokenHash, Budget], tuple[int, float]] = OrderedDict()
 
     def check(self, token: Token, budget: Budget) -> None:
         """Raises RateLimitedError, with the seconds that are left, for a token that GitHub would refuse."""
@@ -51,12 +54,15 @@ class Points:
     @contextmanager
     def heeding(self, token: Token, budget: Budget, reply: Reply) -> Iterator[None]:
         """Remembers what the reply's headers tell, and the RateLimitedError that is raised while it is read."""
-        used_up = reply.header("x-ratelimit-remaining") == "0"
+        remaining = reply.number("x-ratelimit-remaining")
+        used_up = remaining == 0
         # A 401 tells of the budget that the address has without a token.
         is_its_own = reply.status != 401 and reply.header("x-ratelimit-resource") in ("", budget)
         reset = reply.number("x-ratelimit-reset")
-        if used_up and is_its_own and reset is not None:
-            self._rest(token, budget, reset - self._seconds())
+        if is_its_own and remaining is not None and reset is not None:
+            self._note_left(token, budget, int(remaining), reset)
+            if used_up:
+                self._rest(token, budget, reset - self._seconds())
         try:
             yield
         except RateLimitedError as error:
@@ -64,6 +70,23 @@ class Points:
             for each in (budget,) if used_up else Budget:
                 self._rest(token, each, error.retry_after or UNTOLD)
             raise
+
+    def left(self) -> Iterator[tuple[str, Budget, int]]:
+        """Points that tokens have left, as GitHub told last, with 8 hex digits that stand for the token.
+
+        Only those of tokens used last, and each until GitHub counts anew.
+        """
+        now = self._seconds()
+        for (who, budget), (remaining, reset) in self._left.items():
+            if now < reset:
+                yield who[:4].hex(), budget, remaining
+
+    def _note_left(self, token: Token, budget: Budget, remaining: int, reset: float) -> None:
+        key = self._hasher(token), budget
+        self._left[key] = remaining, reset
+        self._left.move_to_end(key)
+        if len(self._left) > MOST_SHOWN:
+            self._left.popitem(last=False)
 
     def _rest(self, token: Token, budget: Budget, wait: float) -> None:
         key = self._hasher(token), budget

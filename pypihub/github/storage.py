@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from pypihub.errors import BusyError, UpstreamError
+from pypihub.github.answers import read_header
 from pypihub.github.credentials import Source
 from pypihub.github.downloads import Download
 from pypihub.github.transport import Transport
@@ -79,7 +80,8 @@ class Storage:
 
     async def _open(self, source: Source, size: int, wanted: Mapping[str, str]) -> Download:
         response = await self._transport.open(source, {**wanted, "Accept-Encoding": "identity"})
-        headers = {name: values[-1] for name in _PASSED_ON if (values := response.headers.getRawHeaders(name))}
+        given = {name: read_header(response.headers, name) for name in _PASSED_ON}
+        headers = {name: value for name, value in given.items() if value.isascii() and value.isprintable() and value}
         length = response.length if isinstance(response.length, int) else -1
         download = Download(response.code, headers, length, response, self._transport.reactor, self._transport.timeout)
         span = _range(headers.get("content-range", ""))
@@ -88,7 +90,7 @@ class Storage:
             206: "range" in wanted and span is not None and span[2] == size and span[1] - span[0] == length,
             416: "range" in wanted and length >= 0,
         }
-        encoding = response.headers.getRawHeaders("content-encoding", [""])[-1]  # empty: Twisted looked at it
+        encoding = read_header(response.headers, "content-encoding")  # empty: Twisted looked at it
         if not is_file.get(response.code) or encoding not in ("", "identity"):
             download.close()
             raise _refused(response.code)

@@ -15,15 +15,18 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
 from pypihub import __version__
 from pypihub.errors import UpstreamTimeoutError
-from pypihub.github.answers import Reply
+from pypihub.github.answers import Reply, read_header
 from pypihub.github.body import Sink, read_body
-from pypihub.github.breaker import Breaker
+from pypihub.github.breaker import Answer, Breaker
 from pypihub.github.broken import BROKEN, in_our_words, is_cancelled
+from pypihub.github.calls import Call, counted
 from pypihub.github.credentials import Source, Token
 from pypihub.github.places import Places
 from pypihub.github.tokens import TokenHash, TokenHasher
+from pypihub.tally import Tally
 
 T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read at most: 100 releases of 100 assets take about 3 MB."""
@@ -43,19 +46,30 @@ class Transport:
     """Sends requests to GitHub's API and its storage, and to them alone: no redirect is followed, no cookie is kept.
 
     `timeout` is in seconds, of the `reactor`'s clock. `api`, `storage` and `uploads` are the breakers of GitHub's
-    hosts: the trouble of one is not the others'.
+    hosts: the trouble of one is not the others'. The `tally` is told of every call.
     """
 
-    def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float) -> None:
+    def __init__(self, agent: IAgent, reactor: IReactorTime, timeout: float, tally: Tally | None = None) -> None:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = HTTPClient(agent, cookiejar=no_cookies)  # type: ignore[arg-type]  # treq wants its own subclass
         self.reactor = reactor
         self.timeout = timeout
         self._places = Places()
         self._hasher = TokenHasher()
+        self._tally = tally or Tally()
         self.api = Breaker("GitHub", reactor.seconds)
         self.storage = Breaker("GitHub's storage", reactor.seconds)
         self.uploads = Breaker("GitHub's host for uploads", reactor.seconds)
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breakers by short names of their hosts."""
+        return {"api": self.api, "storage": self.storage, "uploads": self.uploads}
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a place towards GitHub."""
+        return self._places.waiting
 
     async def send(
         self,
@@ -66,6 +80,7 @@ class Transport:
         body: bytes | None = None,
         *,
         admit: Callable[[], None],
+        kind: Call = Call.REST,
     ) -> Reply:
         """The API's reply, whatever its status. The body of a redirect or a download is not read.
 
@@ -78,7 +93,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange(method, url, authorized, body, _largest_of_api)
 
-        return await self._bounded(exchange, self.api, self._hasher(token), admit)
+        return await self._bounded(kind, exchange, self.api, self._hasher(token), admit)
 
     async def upload(
         self,
@@ -96,7 +111,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange("POST", url, authorized, body, _largest_of_api)
 
-        return await self._bounded(exchange, self.uploads, self._hasher(token), admit, size / SLOWEST)
+        return await self._bounded(Call.UPLOAD, exchange, self.uploads, self._hasher(token), admit, size / SLOWEST)
 
     async def fetch(self, source: Source, headers: Mapping[str, str], limit: int, sink: Sink | None = None) -> Reply:
         """The reply of a file's source, with a body of up to `limit` bytes. No token goes to a signed URL.
@@ -108,7 +123,7 @@ class Transport:
         def exchange() -> _Exchange:
             return self._exchange("GET", source.url.reveal(), authorized, None, lambda _: limit, sink)
 
-        return await self._bounded(exchange, self.storage, None, _always, limit / SLOWEST)
+        return await self._bounded(Call.STORAGE, exchange, self.storage, None, _always, limit / SLOWEST)
 
     async def open(self, source: Source, headers: Mapping[str, str]) -> IResponse:
         """The response of a file's source, whose body is still to come. Raises like `send`."""
@@ -118,11 +133,12 @@ class Transport:
             response = await self._request("GET", source.url.reveal(), authorized, None)
             return _Opened(response.code, response)
 
-        opened = await self.storage.guard(lambda: self._told(exchange, self.timeout))
+        opened = await self.storage.guard(lambda: self._told(Call.STORAGE, exchange, self.timeout))
         return opened.response
 
     async def _bounded(
         self,
+        kind: Call,
         exchange: Callable[[], _Exchange],
         breaker: Breaker,
         who: TokenHash | None,
@@ -140,16 +156,20 @@ class Transport:
         try:
             admit()
             left = max(until - self.reactor.seconds(), self.timeout / 2) + allowance
-            return await breaker.guard(lambda: self._told(exchange, left))
+            return await breaker.guard(lambda: self._told(kind, exchange, left))
         finally:
             self._places.give_back(who)
 
-    async def _told(self, exchange: Callable[[], Coroutine[Deferred[Any], Any, T]], timeout: float) -> T:
+    async def _told(self, kind: Call, exchange: Callable[[], Coroutine[Deferred[Any], Any, A]], timeout: float) -> A:
         """The exchange, its failures in the domain's words."""
-        try:
-            return await self._within(timeout, Deferred.fromCoroutine(exchange()), "GitHub did not answer")
-        except BROKEN as error:
-            raise in_our_words(error) from None
+
+        async def call() -> A:
+            try:
+                return await self._within(timeout, Deferred.fromCoroutine(exchange()), "GitHub did not answer")
+            except BROKEN as error:
+                raise in_our_words(error) from None
+
+        return await counted(self._tally, kind, call)
 
     async def _exchange(
         self,
@@ -207,7 +227,7 @@ def _authorized(source: Source, headers: Mapping[str, str]) -> Mapping[str, str]
 
 def _largest_of_api(response: IResponse) -> int:
     """Redirects are not read, nor the bytes of a file."""
-    is_file = response.code in (200, 206) and "json" not in response.headers.getRawHeaders("content-type", ["json"])[-1]
+    is_file = response.code in (200, 206) and "json" not in (read_header(response.headers, "content-type") or "json")
     return 0 if is_file or 300 <= response.code < 400 else LARGEST_BODY
 
 

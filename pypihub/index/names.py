@@ -23,6 +23,7 @@ Owner = NewType("Owner", str)
 
 # Logins are letters, digits and hyphens, up to 39; enterprise-managed users end in `_shortcode`.
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+_TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 _FILENAME = re.compile(r"[\x21-\x7e]+")
 SDIST_SUFFIXES = (".tar.gz", ".zip")
@@ -56,8 +57,11 @@ def normalize_project(name: str) -> NormalizedName:
 
 
 def parse_owner(login: str) -> Owner | None:
-    """The owner of a GitHub login, or None for what cannot be one."""
-    return Owner(login.lower()) if _OWNER.fullmatch(login) else None
+    """The owner of a GitHub login, or None for what cannot be one.
+
+    A token in its place, which is somebody's mistake, is none either: owners stand in logs and errors.
+    """
+    return Owner(login.lower()) if _OWNER.fullmatch(login) and not _TOKEN.match(login) else None
 
 
 def is_repository_name(name: str) -> bool:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from klein import Klein
 from twisted.python.failure import Failure
-from twisted.web.server import Request
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
@@ -18,7 +17,6 @@ from pypihub.github.credentials import Credentials
 from pypihub.index.names import normalize_project, parse_owner
 from pypihub.index.negotiate import Format, accepts_gzip, choose_format, is_for_people
 from pypihub.web.auth import read_credentials
-from pypihub.web.bodies import StreamedRequest
 from pypihub.web.browsing import Browsing
 from pypihub.web.front import Front
 from pypihub.web.pages import Found, Pages, Wish
@@ -38,6 +36,7 @@ from pypihub.web.responses import (
 from pypihub.web.streams import send_download
 from pypihub.web.templating import static_page
 from pypihub.web.uploads import Intake
+from pypihub.web.visits import VisitedRequest
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
 _ABOUT_UPLOADS = "Packages are published here: POST a wheel or an sdist with twine, uv, poetry, pdm, hatch or flit."
@@ -77,13 +76,13 @@ class App:
         self._icon = static_page("icon.svg", "image/svg+xml")
 
     @app.route("/", methods=["GET"])
-    async def home(self, request: Request) -> bytes:
+    async def home(self, request: VisitedRequest) -> bytes:
         """What this is; in a browser, all projects of the owner."""
         request.setHeader("Vary", "Accept")
         return await self._overview(request, None) if _is_for_people(request) else send_text(request, _ABOUT)
 
     @app.route("/<owner>/", methods=["GET"])
-    async def owner(self, request: Request, owner: str) -> bytes:
+    async def owner(self, request: VisitedRequest, owner: str) -> bytes:
         """In a browser, all projects of the owner."""
         if not _is_for_people(request) or parse_owner(owner) is None:
             raise NotFoundError(NOTHING_HERE)
@@ -91,7 +90,7 @@ class App:
 
     @app.route("/project/<project>/", methods=["GET"])
     @app.route("/<owner>/project/<project>/", methods=["GET"])
-    async def about(self, request: Request, project: str, owner: str | None = None) -> bytes:
+    async def about(self, request: VisitedRequest, project: str, owner: str | None = None) -> bytes:
         """A project, for people."""
         if (owner, project) == (None, "simple") and not _is_for_people(request):
             return await self.root(request, "project")  # tools mean the index of an owner of that name
@@ -104,18 +103,18 @@ class App:
         return self._send(request, wish, await self._browsing.project(wish, name, version, is_below=owner is not None))
 
     @app.route("/static/style.css", methods=["GET"])
-    def style(self, request: Request) -> bytes:
+    def style(self, request: VisitedRequest) -> bytes:
         """The style sheet of the pages for people."""
         return send_static(request, self._style)
 
     @app.route("/static/icon.svg", methods=["GET"])
-    def icon(self, request: Request) -> bytes:
+    def icon(self, request: VisitedRequest) -> bytes:
         """Their icon."""
         return send_static(request, self._icon)
 
     @app.route("/simple/", methods=["GET"])
     @app.route("/<owner>/simple/", methods=["GET"])
-    async def root(self, request: Request, owner: str | None = None) -> bytes:
+    async def root(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """All projects of the owner."""
         wish = self._wish(request, owner)
         if not request.path.endswith(b"/"):
@@ -124,7 +123,7 @@ class App:
 
     @app.route("/legacy/", methods=["GET"])
     @app.route("/<owner>/legacy/", methods=["GET"])
-    def about_uploads(self, request: Request, owner: str | None = None) -> bytes:
+    def about_uploads(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """What the URL is for."""
         return send_text(request, _ABOUT_UPLOADS)
 
@@ -132,7 +131,7 @@ class App:
     @app.route("/<owner>/legacy/", methods=["POST"])
     @app.route("/simple/", methods=["POST"])  # where some point their tools
     @app.route("/<owner>/simple/", methods=["POST"])
-    async def upload(self, request: StreamedRequest, owner: str | None = None) -> bytes:
+    async def upload(self, request: VisitedRequest, owner: str | None = None) -> bytes:
         """A file to publish. Whoever sends it was asked for credentials before its bytes were taken in."""
         if not isinstance(request.body, Intake):
             self._catalog.admit(_credentials(request, owner))
@@ -144,7 +143,7 @@ class App:
     @app.route("/<owner>/simple/<project>/", methods=["GET"])
     @app.route("/legacy/+simple/<project>/", methods=["GET"])  # where hatch looks for what is published already
     @app.route("/<owner>/legacy/+simple/<project>/", methods=["GET"])
-    async def project(self, request: Request, project: str, owner: str | None = None) -> bytes:
+    async def project(self, request: VisitedRequest, project: str, owner: str | None = None) -> bytes:
         """The files of a project."""
         wish = self._wish(request, owner)
         name = normalize_project(project)
@@ -158,7 +157,7 @@ class App:
     @app.route("/pypi/<project>/<version>/json", methods=["GET"])
     @app.route("/<owner>/pypi/<project>/<version>/json", methods=["GET"])
     async def legacy(
-        self, request: Request, project: str, version: str | None = None, owner: str | None = None
+        self, request: VisitedRequest, project: str, version: str | None = None, owner: str | None = None
     ) -> bytes:
         """A project, or a version of it, in the legacy JSON API."""
         wish = self._wish(request, owner)
@@ -171,7 +170,7 @@ class App:
 
     @app.route("/asset/<asset_id>/<filename>", methods=["GET"])
     @app.route("/<owner>/asset/<asset_id>/<filename>", methods=["GET"])
-    async def asset(self, request: Request, asset_id: str, filename: str, owner: str | None = None) -> bytes:
+    async def asset(self, request: VisitedRequest, asset_id: str, filename: str, owner: str | None = None) -> bytes:
         """A file: GET leads to its bytes or sends them, HEAD tells of them; a wheel's METADATA stands beside it."""
         credentials = _credentials(request, owner)
         if filename.endswith(METADATA):
@@ -184,10 +183,10 @@ class App:
             return await send_download(request, download)
         url, until = await self._catalog.download_url(credentials, asset_id, filename)
         ready = file_redirect(url.reveal(), until)
-        self._front.remember(request, credentials.token, ready)
+        self._front.remember(request, credentials, ready)
         return send_ready(request, ready)
 
-    async def _overview(self, request: Request, owner: str | None) -> bytes:
+    async def _overview(self, request: VisitedRequest, owner: str | None) -> bytes:
         wish = self._wish(request, owner)
         if not request.path.endswith(b"/"):
             return canonical_redirect(request, f"{owner}/")
@@ -196,7 +195,7 @@ class App:
         found = await self._browsing.owner(wish, search, number, is_below=owner is not None)
         return self._send(request, wish, found)
 
-    def _wish(self, request: Request, owner: str | None) -> Wish:
+    def _wish(self, request: VisitedRequest, owner: str | None) -> Wish:
         """What the request says of any page; raises the error for a caller who is turned away."""
         credentials = _credentials(request, owner)
         self._catalog.admit(credentials)
@@ -204,12 +203,12 @@ class App:
         fresh = "no-cache" in _header(request, "cache-control").lower()
         return Wish(credentials, encoding, fresh, for_people=_is_for_people(request))
 
-    def _send(self, request: Request, wish: Wish, found: Found) -> bytes:
-        self._front.remember(request, wish.credentials.token, found.key)
+    def _send(self, request: VisitedRequest, wish: Wish, found: Found) -> bytes:
+        self._front.remember(request, wish.credentials, found.key)
         return send_ready(request, found.ready, age=found.snapshot.age(self._seconds()))
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
-    def failed(self, request: Request, failure: Failure) -> Any:
+    def failed(self, request: VisitedRequest, failure: Failure) -> Any:
         """Every error of every handler: a line of text, and around it a page in a browser."""
         line = send_failure(request, failure)
         if not _is_for_people(request):
@@ -217,31 +216,33 @@ class App:
         return send_page(request, self._browsing.trouble(request.path.count(b"/") - 1, request.code, line.decode()))
 
 
-def _credentials(request: Request, owner: str | None) -> Credentials:
+def _credentials(request: VisitedRequest, owner: str | None) -> Credentials:
     values = request.requestHeaders.getRawHeaders(b"authorization", [None])
-    return read_credentials(values[0], owner)
+    credentials = read_credentials(values[0], owner)
+    request.owner = credentials.owner
+    return credentials
 
 
-def _header(request: Request, name: str) -> str:
+def _header(request: VisitedRequest, name: str) -> str:
     """All values of a header, as the list that they are (RFC 9110, 5.3)."""
     return b",".join(request.requestHeaders.getRawHeaders(name.encode(), [])).decode("latin-1")
 
 
-def _wanted(request: Request) -> dict[str, str]:
+def _wanted(request: VisitedRequest) -> dict[str, str]:
     """Which part of a file is wanted; a header that could not be sent on is left out."""
     found = {name: request.requestHeaders.getRawHeaders(name, [b""])[-1] for name in (b"range", b"if-range")}
     return {name.decode(): value.decode() for name, value in found.items() if _SENDABLE.fullmatch(value)}
 
 
-def _format(request: Request) -> Format:
+def _format(request: VisitedRequest) -> Format:
     wanted = request.args.get(b"format", [None])[0]
     return choose_format(_header(request, "accept"), wanted.decode("latin-1") if wanted is not None else None)
 
 
-def _is_for_people(request: Request) -> bool:
+def _is_for_people(request: VisitedRequest) -> bool:
     return is_for_people(_header(request, "accept"))
 
 
-def _argument(request: Request, name: str) -> str:
+def _argument(request: VisitedRequest, name: str) -> str:
     """A value of the URL's query, empty without one."""
     return str(request.args.get(name.encode(), [b""])[0].decode(errors="replace"))

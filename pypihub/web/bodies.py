@@ -21,7 +21,7 @@ MOST_DISCARDED = 256 * 1024 * 1024
 LINGER = 30.0
 """Seconds for which they are read."""
 LONGEST = 3600.0
-"""Seconds that a body may take. (The site ends a connection on which nothing comes for a minute.)"""
+"""Seconds that a body may take. (One that stands still is ended before, by the channel.)"""
 
 
 class Body(Protocol):
@@ -106,6 +106,7 @@ class StreamedRequest(Request):
             self.method, self.uri, self.clientproto = channel._command, channel._path, channel._version
         else:
             self.method, self.uri, self.clientproto = channel.command, channel.path, b"HTTP/2"
+        self.client = channel.getPeer()
         self.path = self.uri.partition(b"?")[0]
         try:
             self.body = body = self.begin_body()

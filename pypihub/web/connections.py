@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -25,6 +26,7 @@ GRACE = 0.5
 # A TLS handshake begins with it, and no request does. (`uv publish` without credentials tries TLS on a plain port four
 # times, and waits ten seconds for each answer.)
 _TLS = b"\x16"
+_SILENCE = 60.0  # seconds between two warnings
 
 
 class Connections:
@@ -33,12 +35,27 @@ class Connections:
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._open: set[Connection] = set()
+        self._of: dict[str, int] = {}
+        self._warned = -_SILENCE
         self._ending = self._grace_is_over = False
         self._awaited: tuple[Callable[[], bool], Deferred[None]] | None = None
 
-    def watch(self, channel: Any) -> Connection:
-        """What stands between a new connection and the HTTP channel that Twisted made for it."""
-        return Connection(channel, self, self._reactor)
+    def has_room(self, address: str | None, most: int) -> bool:
+        """Whether fewer than `most` connections are open that are counted for the address."""
+        if address is None or self._of.get(address, 0) < most:
+            return True
+        if self._reactor.seconds() - self._warned > _SILENCE:
+            self._warned = self._reactor.seconds()
+            _log.warn("{address} has {most} connections: more are closed at once", address=address, most=most)
+        return False
+
+    def watch(self, channel: Any, address: str | None) -> Connection:
+        """What stands between a new connection and the HTTP channel for it; it is counted for the address."""
+        return Connection(channel, self, self._reactor, address)
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def under_way(self) -> list[Request]:
         """The requests that are not answered yet."""
@@ -78,6 +95,8 @@ class Connections:
     def opened(self, connection: Connection) -> None:
         """Called by a connection that is made."""
         self._open.add(connection)
+        if connection.address is not None:
+            self._of[connection.address] = self._of.get(connection.address, 0) + 1
 
     def asked(self, connection: Connection) -> None:
         """Called by a connection that a request begins on."""
@@ -89,11 +108,19 @@ class Connections:
     def closed(self, connection: Connection) -> None:
         """Called by a connection that is gone."""
         self._open.discard(connection)
+        self._uncount(connection.address)
         if self._awaited is None:
             return
         is_so, quiet = self._awaited
         if not quiet.called and is_so():
             quiet.callback(None)
+
+    def _uncount(self, address: str | None) -> None:
+        if address is None:
+            return
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
 
     def _is_busy(self) -> bool:
         return any(connection.was_used for connection in self._open)
@@ -103,7 +130,8 @@ class Connections:
 class Connection:
     """A connection that knows the latest request on it; of HTTP/2 all that are under way."""
 
-    def __init__(self, channel: Any, connections: Connections, reactor: IReactorTime) -> None:
+    def __init__(self, channel: Any, connections: Connections, reactor: IReactorTime, address: str | None) -> None:
+        self.address = address
         self._channel = channel
         self._connections = connections
         self._reactor = reactor
@@ -180,6 +208,14 @@ class Connection:
     def _close(self) -> None:
         self._transport.unregisterProducer()  # as the channel does: TLS would wait for it
         self._transport.loseConnection()
+
+
+class TurnedAway(Protocol):
+    """A connection that is closed at once."""
+
+    def connectionMade(self) -> None:
+        """Twisted's: the beginning."""
+        self.transport.abortConnection()  # type: ignore[union-attr]  # TCP, TLS and Unix have it
 
 
 def break_off(channel: Any) -> None:

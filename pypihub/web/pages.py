@@ -21,6 +21,7 @@ from pypihub.index.model import Listing, Project
 from pypihub.index.names import Owner
 from pypihub.index.negotiate import Format
 from pypihub.index.simple import Page, project_page, root_page
+from pypihub.tally import Tally
 from pypihub.web.ready import WORTH_IT, Encoding, Ready, ready_page
 
 _PEOPLE = " for people"  # behind a path, where the page differs from that for tools
@@ -89,12 +90,14 @@ class Pages:
         reactor: IReactorTime,
         *,
         lifetime: float,
+        tally: Tally | None = None,
     ) -> None:
         self._catalog = catalog
         self._hasher = hasher
         self._memory = memory
         self._reactor = reactor
         self._lifetime = lifetime
+        self._tally = tally or Tally()
         self._flights: Flights[tuple[PageKey, Snapshot[Any]], Ready] = Flights()
 
     async def root(self, wish: Wish, form: Format) -> Found:
@@ -153,6 +156,7 @@ class Pages:
         key = PageKey(who, wish.credentials.owner, path, form, wish.encoding)
         ready = self._memory.get(key)
         is_good = isinstance(ready, Ready) and ready.snapshot is snapshot and ready.until > self._reactor.seconds()
+        self._tally.looks["page", "hit" if is_good else "miss"] += 1  # the visit is told of the listing
         if not isinstance(ready, Ready) or not is_good:
             ready = await self._flights.join((key, snapshot), lambda: self._make(key, snapshot, render))
         return Found(key, ready, snapshot)

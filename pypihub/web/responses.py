@@ -15,6 +15,7 @@ from pypihub.errors import (
     BusyError,
     CredentialsError,
     ForbiddenError,
+    HeadTooLargeError,
     NotAcceptableError,
     NotFoundError,
     OwnerNotServedError,
@@ -27,6 +28,7 @@ from pypihub.errors import (
     UpstreamError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
+    URLTooLongError,
 )
 from pypihub.index.negotiate import matches_etag
 from pypihub.index.simple import Page
@@ -47,6 +49,8 @@ _STATUS = (
     (NotAcceptableError, 406),
     (UploadRefusedError, 400),
     (UploadTooLargeError, 413),
+    (URLTooLongError, 414),
+    (HeadTooLargeError, 431),
     (RateLimitedError, 429),
     (StoppingError, 503),
     (BusyError, 503),
@@ -158,8 +162,9 @@ def send_failure(request: Request, failure: Failure) -> bytes:
         if isinstance(error, kind):
             _add_headers(request, error, code)
             return send_error(request, code, error.message)
-    _log.failure("A request failed", failure)
-    return send_error(request, 500, "PyPIHub made a mistake; its log says more.")
+    name = ", ".join(request.responseHeaders.getRawHeaders("X-Request-ID", ["-"]))
+    _log.failure("Request {name} failed", failure, name=name)
+    return send_error(request, 500, f"PyPIHub made a mistake; its log says more of request {name}.")
 
 
 def send_error(request: Request, code: int, message: str) -> bytes:
@@ -177,3 +182,5 @@ def _add_headers(request: Request, error: PyPIHubError, code: int) -> None:
         request.setHeader("WWW-Authenticate", _CHALLENGE)
     if isinstance(error, RateLimitedError) and error.retry_after is not None and error.retry_after <= _LONGEST_WAIT:
         request.setHeader("Retry-After", str(max(1, math.ceil(error.retry_after))))
+    if isinstance(error, BusyError):
+        request.setHeader("Retry-After", "1")

@@ -72,9 +72,10 @@ class Uploads:
 
 
 class Intake:
-    """An upload while it comes. Until it is published its file is its own."""
+    """An upload while it comes, to the `owner`. Until it is published its file is its own."""
 
     def __init__(self, credentials: Credentials, reader: FormReader, file: BinaryIO, publisher: Publisher) -> None:
+        self.owner = credentials.owner
         self._credentials = credentials
         self._reader = reader
         self._file: BinaryIO | None = file

@@ -10,6 +10,7 @@ from twisted.logger import LogEvent, Logger
 
 from pypihub.catalog.chores import Chores
 from pypihub.errors import PyPIHubError, UpstreamError
+from pypihub.tally import VISIT, Visit
 
 
 class Work:
@@ -118,3 +119,17 @@ def test_stopping_cancels_what_is_under_way_and_forgets_what_waits() -> None:
     chores.stop()
     assert sorted(work.cancelled) == ["a", "b"]
     assert work.begun == ["a", "b"]
+
+
+def test_chores_are_done_for_nobody() -> None:
+    visits: list[Visit | None] = []
+
+    async def chore() -> None:
+        visits.append(VISIT.get())
+
+    token = VISIT.set(Visit())
+    try:
+        Chores(1, 1).add("a", chore)
+    finally:
+        VISIT.reset(token)
+    assert visits == [None]

@@ -13,6 +13,8 @@ from pytest_twisted import ensureDeferred
 from support.certificates import write_certificate
 from support.process import Process
 
+from pypihub.config import load_config
+from pypihub.daemon.logs import PLAIN
 from pypihub.daemon.service import check_config, load_service
 from pypihub.errors import ConfigError
 
@@ -83,7 +85,7 @@ def test_a_mistake_is_the_line_that_serving_says(
     with pytest.raises(ConfigError) as checking:
         check_config(tmp_path / "hub.toml", reactor)
     with pytest.raises(ConfigError) as serving:
-        load_service(tmp_path / "hub.toml", reactor)
+        load_service(tmp_path / "hub.toml", load_config(tmp_path / "hub.toml"), reactor, PLAIN)
     assert checking.value.message.startswith(f"{tmp_path}/hub.toml: {said}")
     assert checking.value.message == serving.value.message
 

@@ -52,6 +52,11 @@ def test_owners_compare_in_lower_case(login: str, owner: str) -> None:
     assert parse_owner(login) == owner
 
 
+@pytest.mark.parametrize("token", ["ghp_" + "aB3" * 12, "ghs_" + "x" * 36, "github_pat_11ABCDEFG0" + "x" * 60])
+def test_a_token_is_no_owner(token: str) -> None:
+    assert parse_owner(token) is None
+
+
 @pytest.mark.parametrize("login", ["", "-a", "_a", "a/b", "a.b", "a b", "a\n", "é", "a" * 101, "..", "a%2Fb"])
 def test_what_cannot_be_an_owner_is_none(login: str) -> None:
     assert parse_owner(login) is None

@@ -9,10 +9,26 @@ from typing import Any
 import msgspec
 import treq
 from twisted.internet.defer import maybeDeferred
-from twisted.web.client import Agent
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
-from pypihub.config import Bytes, Cache, Config, Downloads, GitHub, Pages, Pattern, Publish, Replace, Seconds, Server
+from pypihub.config import (
+    Bytes,
+    Cache,
+    Config,
+    Downloads,
+    GitHub,
+    Limits,
+    Log,
+    Metrics,
+    Pages,
+    Pattern,
+    Publish,
+    Replace,
+    Seconds,
+    Server,
+)
+from pypihub.daemon.logs import Manner
 from pypihub.daemon.service import Listener, make_service
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -45,7 +61,10 @@ class Hub:
     world: World
     token: str
     url: str = ""
+    metrics_url: str = ""
     services: list[Any] = field(default_factory=list)
+    pool: HTTPConnectionPool | None = None
+    """Connections that stay, as real clients have them: the front answers on no others."""
     config: Config = field(default_factory=Config)
 
     def index_url(self, owner: str = "octo", token: str | None = None, path: str = "/simple/") -> str:
@@ -66,7 +85,7 @@ class Hub:
         if user is not None:
             wanted["Authorization"] = basic(user, self.token if token is None else token)
         sent = Headers({name: [value] for name, value in wanted.items()})
-        response = await Agent(self.reactor).request(method.encode(), (self.url + path).encode(), sent)
+        response = await Agent(self.reactor, pool=self.pool).request(method.encode(), (self.url + path).encode(), sent)
         body = await treq.content(response)
         if isinstance(response.length, int) and not response.headers.hasHeader("Content-Length"):
             response.headers.setRawHeaders("Content-Length", [str(response.length)])  # Twisted keeps it to itself
@@ -84,6 +103,8 @@ class Hub:
         return sum(operation in (None, call.operation) for call in calls)
 
     async def stop(self) -> None:
+        if self.pool is not None:
+            await self.pool.closeCachedConnections()
         for service in self.services:
             await maybeDeferred(service.stopService)
         await self.sandbox.stop()
@@ -98,20 +119,23 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
 
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
-    is asked for anew), `server_url` and `remote_images` (of pages for people) go into its configuration, the rest to
-    the Sandbox. With `tls` (crt and key) it serves https.
+    is asked for anew) go into its configuration, as do the keys of `[server]`, `[log]` and `[limits]` in the
+    dictionaries `server`, `log` and `limits`, and `remote_images` of `[pages]`. With `metrics` there is an endpoint for
+    them, with `tls` (crt and key) it serves https. The rest goes to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
-    url = options.pop("server_url", "")
     pages = Pages(remote_images=options.pop("remote_images", False))
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
-    drain = Seconds(options.pop("drain", 30))
     tls = options.pop("tls", None)
     endpoint = f"ssl:0:interface=127.0.0.1:certKey={tls[0]}:privateKey={tls[1]}" if tls else "tcp:0:interface=127.0.0.1"
+    server = {"endpoint": endpoint, "drain": Seconds(options.pop("drain", 30))} | options.pop("server", {})
+    limits = Limits(**options.pop("limits", {}))
+    log = Log(**options.pop("log", {}))
+    metrics = Metrics(endpoint="tcp:0:interface=127.0.0.1" if options.pop("metrics", False) else None)
     world = options.pop("world", None) or World()
     sandbox = Sandbox(reactor, world, **options)
     await sandbox.start()
@@ -120,16 +144,19 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         cache=Cache(directory=cache, ttl=Seconds(ttl), stale=Seconds(stale)),
         downloads=Downloads(mode=mode),
         publish=publish,
-        server=Server(endpoint=endpoint, drain=drain, url=url),
+        limits=limits,
+        server=Server(**server),
         pages=pages,
+        log=log,
+        metrics=metrics,
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),
     )
-    service = make_service(config, reactor, backoff=(0.001, 0.002))
+    service = make_service(config, reactor, backoff=(0.001, 0.002), manner=Manner(log.format))
     service.privilegedStartService()
     service.startService()
     hub.config = config
     hub.services.append(service)
-    (listener,) = (each for each in service if isinstance(each, Listener))
-    port = listener.address.port
+    port, *more = (each.address.port for each in service if isinstance(each, Listener))
     hub.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    hub.metrics_url = f"http://127.0.0.1:{more[0]}/metrics" if more else ""
     return hub

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -47,7 +48,7 @@ class Process(ProcessProtocol):
         return int(self._process.pid)
 
     def signal(self, name: str) -> None:
-        self._process.signalProcess(name)
+        self._process.signalProcess(Signals[f"SIG{name}"])
 
     def outReceived(self, data: bytes) -> None:
         self.out += data.decode()

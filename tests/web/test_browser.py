@@ -106,7 +106,7 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Browser, str], None]:
 async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
     make_hub: Callable[..., Any], browser: Browser, keep: Callable[[Browser, str], None]
 ) -> None:
-    hub: Hub = await make_hub(server_url=f"https://{_SERVER}", ttl=600)
+    hub: Hub = await make_hub(server={"url": f"https://{_SERVER}"}, ttl=600)
     token = hang(hub.world)
 
     def walk() -> None:

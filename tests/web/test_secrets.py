@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from pytest_twisted import ensureDeferred
 
 from pypihub.sandbox.faults import CutBody, Drop, Hang, Html, PrimaryLimit, Status
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
 @ensureDeferred
-async def test_nothing_secret_is_logged_or_told(make_hub: Callable[..., Any], log_lines: list[str]) -> None:
-    hub = await make_hub(timeout=0.05)
+async def test_nothing_secret_is_logged_or_told(make_hub: Callable[..., Any], log_lines: list[str], form: str) -> None:
+    hub = await make_hub(timeout=0.05, log={"format": form})
     asset = hub.world.add_repository("octo/demo").add_release("v1").add_asset("demo-1.0.tar.gz", b"x")
     file = f"/asset/{asset.id}/{asset.name}"
     wrong = "ghp_" + "wrong" * 7
@@ -25,6 +27,8 @@ async def test_nothing_secret_is_logged_or_told(make_hub: Callable[..., Any], lo
         await hub.get("/simple/demo/", token=wrong),
         await hub.get(f"/simple/demo/?token={wrong}"),
         await hub.get("/%ff/", headers={"User-Agent": f"curl {wrong}"}),
+        await hub.get(f"/{wrong}/simple/demo/", headers={"User-Agent": wrong, "X-Request-ID": wrong}),
+        await hub.get("/simple/demo/", user=wrong),
     ]
     for fault in (Drop(), Hang(), Html(502), CutBody(10), Status(200, b"no json")):
         hub.sandbox.faults.add(fault, times=3)

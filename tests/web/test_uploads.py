@@ -326,8 +326,8 @@ async def test_nothing_is_left_of_a_client_that_hangs_up_in_the_middle(
 
 
 @ensureDeferred
-async def test_nothing_is_left_of_a_client_that_sends_no_more(hub: Hub, publisher: Publisher, spools: Any) -> None:
-    hub.services[0].serving.site.timeOut = 0.1
+async def test_nothing_is_left_of_a_client_that_sends_no_more(make_hub: Any, spools: Any) -> None:
+    hub = await make_hub(limits={"body": 0.1})
     wire = await connect(hub)
     wire.send_head("/legacy/", "Content-Length: 1000")
     wire.send(demo()[:100])

@@ -1,0 +1,143 @@
+"""Whatever GitHub answers: PyPIHub's own answer is well formed and of a kind that is meant, and nothing comes through.
+
+(What the client makes of answers is tested closer: tests/github/test_strange_answers.py)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+from pytest_twisted import ensureDeferred
+from support.answers import Reply, read_replies
+from support.hub import Hub, basic
+from support.strange import BODIES, HEADERS, STATUSES, VALUES, places, replaced
+from support.wire import connect
+
+from pypihub.sandbox.answers import Answer
+from pypihub.sandbox.failures import Case
+from pypihub.sandbox.faults import Status
+from pypihub.sandbox.samples import sample_wheel
+
+MEANT = {200, 206, 301, 302, 304, 401, 403, 404, 416, 429, 502, 503, 504}
+LONG = [value for value in VALUES if not isinstance(value, str) or len(value) < 1000]
+
+
+@dataclass
+class Changed:
+    """The true answer with something else at a place; `true` is what it was."""
+
+    persistent: ClassVar[bool] = False
+    path: tuple[Any, ...] = ()
+    value: Any = None
+    true: Any = None
+
+    def spoil(self, answer: Answer, _case: Case) -> Answer:
+        self.true = json.loads(answer.body)
+        return (
+            replace(answer, body=json.dumps(replaced(self.true, self.path, self.value)).encode())
+            if self.path
+            else answer
+        )
+
+
+@dataclass(frozen=True)
+class With:
+    """The true answer with one more header."""
+
+    persistent: ClassVar[bool] = False
+    header: tuple[str, str]
+
+    def spoil(self, answer: Answer, _case: Case) -> Answer:
+        return answer.plus(dict([self.header]))
+
+
+class Visitor:
+    """Asks a hub whose GitHub has a wheel."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        name, content = sample_wheel("demo", "1.0")
+        asset = hub.world.add_repository("octo/demo").add_release("v1").add_asset(name, content)
+        self.file = f"/asset/{asset.id}/{name}"
+
+    async def ask(self, path: str, *headers: str) -> Reply:
+        """The answer, which is sound whatever it is."""
+        wire = await connect(self.hub)
+        login = f"Authorization: {basic('octo', self.hub.token)}"
+        wire.send(
+            "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", "Connection: close", login, *headers, "", ""]).encode()
+        )
+        await wire.until(lambda: wire.is_closed)
+        (reply,) = read_replies(wire.received)
+        assert reply.code in MEANT, reply
+        assert b"<script>alert" not in reply.body
+        assert b"<img" not in reply.body
+        location = reply.headers.get(b"location", b"")
+        assert not location or location.startswith((b"http://127.0.0.1:", b"http://evil.example/")), location
+        return reply
+
+    async def ask_with(self, fault: Any, path: str, *headers: str, where: str = "graphql") -> Reply:
+        """The answer while GitHub's are all spoiled."""
+        self.hub.sandbox.faults.add(fault, where=where, times=None)
+        try:
+            return await self.ask(path, *headers)
+        finally:
+            self.hub.sandbox.faults.clear()
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/vnd.pypi.simple.v1+json"])
+@ensureDeferred
+async def test_any_value_in_any_place_of_a_listing(hub: Hub, accept: str) -> None:
+    visitor, seen = Visitor(hub), Changed()
+    assert (await visitor.ask_with(seen, "/simple/demo/")).code == 200
+    for number, path in enumerate(places(seen.true)):
+        for value in LONG[number % 2 :: 2]:
+            await visitor.ask_with(Changed(path, value), "/simple/demo/", f"Accept: {accept}")
+
+
+@pytest.mark.parametrize("end", ["", ".metadata"])
+@ensureDeferred
+async def test_any_value_in_any_place_of_a_look_up(hub: Hub, end: str) -> None:
+    visitor, seen = Visitor(hub), Changed()
+    assert (await visitor.ask_with(seen, visitor.file)).code == 302
+    for number, path in enumerate(places(seen.true)):
+        for value in LONG[number % 2 :: 2]:
+            await visitor.ask_with(Changed(path, value), visitor.file + end)
+
+
+@pytest.mark.parametrize("path", ["/simple/demo/", "FILE", "FILE.metadata"])
+@ensureDeferred
+async def test_any_body(hub: Hub, path: str) -> None:
+    visitor = Visitor(hub)
+    for body in BODIES:
+        await visitor.ask_with(Status(200, body), path.replace("FILE", visitor.file))
+
+
+@pytest.mark.parametrize("where", ["graphql", "storage"])
+@ensureDeferred
+async def test_any_status(make_hub: Any, where: str) -> None:
+    visitor = Visitor(await make_hub(mode="proxy"))
+    for code in STATUSES:
+        if code >= 200:  # what comes before an answer is none
+            path = "/simple/demo/" if where == "graphql" else visitor.file
+            await visitor.ask_with(Status(code, b'{"message": "x"}'), path, where=where)
+
+
+@pytest.mark.parametrize("where", ["graphql", "storage"])
+@ensureDeferred
+async def test_any_header(make_hub: Any, where: str) -> None:
+    visitor = Visitor(await make_hub(mode="proxy"))
+    for header in HEADERS:
+        for headers in ((), ("Range: bytes=0-3",)):
+            path = "/simple/demo/" if where == "graphql" else visitor.file
+            await visitor.ask_with(With(header), path, *headers, where=where)
+
+
+@ensureDeferred
+async def test_a_file_that_claims_to_be_gzipped_and_is_not(make_hub: Any) -> None:
+    visitor = Visitor(await make_hub(mode="proxy"))
+    reply = await visitor.ask_with(With(("content-encoding", "gzip")), visitor.file, where="storage")
+    assert reply.code == 502
