@@ -20,6 +20,10 @@ settings.register_profile("here", deadline=None)  # machines that run tests are 
 settings.load_profile("here")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of the pages that a browser shows")
+
+
 @pytest.fixture(scope="session")
 def reactor() -> Any:
     """The reactor that pytest-twisted runs."""

@@ -42,9 +42,10 @@ async def admit_owner(scene: Scene) -> Outcome:
 async def list_projects(scene: Scene) -> Outcome:
     """Which projects the token can install from the owner."""
     try:
-        names = await Roots(scene.github.client, _mapping(scene.config.github)).projects(scene.token, scene.owner)
+        listed = await Roots(scene.github.client, _mapping(scene.config.github)).projects(scene.token, scene.owner)
     except NotFoundError as error:
         return failed(error.message, "Check how the owner is spelled.")
+    names = [project.name for project in listed]
     if not names:
         return failed(
             f"{scene.owner} has no project that this token can install.",

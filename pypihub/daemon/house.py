@@ -17,7 +17,7 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import Publishing
-from pypihub.catalog.roots import Names, Roots
+from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -27,6 +27,7 @@ from pypihub.config import Config, Log
 from pypihub.github.client import Client
 from pypihub.github.configured import Configured, configured_client
 from pypihub.github.tokens import TokenHasher
+from pypihub.github.web import web_url
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
@@ -35,11 +36,14 @@ from pypihub.tally import Tally
 from pypihub.web.access import AccessLog, Line
 from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
+from pypihub.web.browsing import Browsing, Sites
 from pypihub.web.front import Front
 from pypihub.web.health import Health, Phase
 from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
+from pypihub.web.readmes import Readmes
 from pypihub.web.site import Inside
+from pypihub.web.templating import Templates
 from pypihub.web.uploads import Uploads
 
 
@@ -52,8 +56,9 @@ class House:
     store: Store
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
-    roots: Listings[Owner, Names]
+    roots: Listings[Owner, ListedProjects]
     pages: Pages
+    readmes: Readmes
     publishing: Publishing
     github: Configured
 
@@ -68,6 +73,7 @@ class House:
         self.listings.stop()
         self.roots.stop()
         self.pages.stop()
+        self.readmes.stop()
         await self.knowledge.close()
         await self.github.close()
 
@@ -91,7 +97,15 @@ def build_house(
     ttl, stale = config.cache.ttl, config.cache.stale
     listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
     roots = Listings(
-        Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale, name="root", tally=tally
+        Roots(client, mapping).projects,
+        ListedProjects,
+        hasher,
+        memory,
+        reactor,
+        ttl=ttl,
+        stale=stale,
+        name="root",
+        tally=tally,
     )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
@@ -99,7 +113,9 @@ def build_house(
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
     front = Front(memory, hasher, refused, reactor.seconds, tally)
-    app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    readmes = Readmes(memory, reactor)
+    browsing = _browsing(config, catalog, pages, readmes)
+    app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     gate = Gate(config.limits, client_address, reactor.seconds)
@@ -107,12 +123,18 @@ def build_house(
     counted = tally if config.metrics.endpoint is not None else None
     health = Health(reached.transport.breakers)
     inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
-    return House(inside, memory, store, knowledge, listings, roots, pages, publishing, reached)
+    return House(inside, memory, store, knowledge, listings, roots, pages, readmes, publishing, reached)
 
 
 def _logs_requests(log: Log) -> bool:
     """Requests are told of at level "info"."""
     return log.access and log.level in ("debug", "info")
+
+
+def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:
+    images = config.pages.remote_images
+    sites = Sites(server=config.server.url, github=web_url(config.github.api_url))
+    return Browsing(catalog, pages, readmes, Templates(remote_images=images), sites, images=images)
 
 
 def _knowledge(

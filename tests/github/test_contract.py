@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.queries import ListingQuery, LookupQuery, PageSize
 from pypihub.github.transport import Transport
-from pypihub.index.model import Asset, Listing
+from pypihub.index.model import Asset, Home, Listing
 from pypihub.index.names import Owner, Repository
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 from pypihub.sandbox.server import Sandbox
@@ -147,8 +148,13 @@ class _Sight:
     def __init__(self, name: str) -> None:
         self.name = name.lower()
         self.seen: set[str] = set()
+        self.home: Home | None = None
 
-    def see(self, repository: str, filenames: Iterable[str]) -> None:
+    def meet(self, home: Home) -> None:
+        if home.name.lower() == self.name:
+            self.home = home
+
+    def see(self, repository: str, filenames: Iterable[str], published_at: datetime | None, *, is_yanked: bool) -> None:
         if repository.lower() == self.name:
             self.seen.update(filenames)
 
@@ -158,10 +164,13 @@ class _Sight:
 
 @ensureDeferred
 async def test_a_survey_of_the_owner_sees_the_same_files(upstream: Upstream) -> None:
-    releases = (await upstream.listing()).releases
+    listing = await upstream.listing()
+    releases = listing.releases
     sight = _Sight(upstream.repository.name)
     await upstream.client.survey(upstream.token, upstream.repository.owner, sight)
     assert sight.seen == {asset.name for each in releases if not each.is_draft for asset in each.assets if asset.size}
+    assert sight.home is not None
+    assert (sight.home.is_private, sight.home.is_archived) == (listing.is_private, listing.is_archived)
 
 
 @ensureDeferred
