@@ -10,7 +10,8 @@ _HEADER = re.compile(rb"([A-Za-z0-9-]+): ([\x20-\x7e]*)")
 # All that PyPIHub and Twisted say of an answer: another name would be one that somebody smuggled in.
 _NAMES = frozenset(
     b"accept-ranges age allow cache-control connection content-encoding content-length content-range content-type "
-    b"date etag last-modified location retry-after server transfer-encoding vary warning www-authenticate "
+    b"content-security-policy date etag last-modified location referrer-policy retry-after server transfer-encoding "
+    b"vary warning www-authenticate "
     b"x-content-type-options x-pypi-last-serial x-request-id".split()
 )
 
