@@ -24,6 +24,7 @@ from twisted.web.client import Agent
 from pypihub.config import parse_config
 from pypihub.errors import NotFoundError, PyPIHubError, TokenRefusedError
 from pypihub.github.answers import UnknownFieldError
+from pypihub.github.calls import Call
 from pypihub.github.client import Client
 from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import SignedURL, Token
@@ -120,7 +121,7 @@ async def test_a_listing_holds_releases_with_their_assets(upstream: Upstream) ->
 @ensureDeferred
 async def test_a_listing_can_be_read_from_both_ends(upstream: Upstream) -> None:
     async def ask(query: ListingQuery) -> tuple[list[str], int, ListingQuery | None]:
-        page, following = await upstream.client._answer(upstream.token, query)
+        page, following = await upstream.client._answer(upstream.token, Call.LISTING, query)
         return [part.release.id for part in page.parts], page.total, following
 
     listed = [release.id for release in (await upstream.listing()).releases]
@@ -246,7 +247,7 @@ class _Unknown(LookupQuery):
 @ensureDeferred
 async def test_an_unknown_field_is_named(upstream: Upstream) -> None:
     with pytest.raises(UnknownFieldError) as caught:
-        await upstream.client._answer(upstream.token, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
+        await upstream.client._answer(upstream.token, Call.LISTING, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
     assert caught.value.field == "thereIsNoSuchField"
 
 
