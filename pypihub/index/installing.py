@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 
 from pypihub.index.names import Owner
 
-TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the variable's name
+TOKEN = "PYPIHUB_TOKEN"  # noqa: S105 - the variable's name
 """The variable of the shell that the lines take the token from."""
 NO_SERVER = "https://HOST"
 """Stands for a server whose own URL is not known."""

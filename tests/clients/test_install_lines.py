@@ -71,7 +71,7 @@ async def test_the_lines_install_the_project(
         lines,
         PATH=path,
         VIRTUAL_ENV=str(tmp_path / ".venv"),
-        GITHUB_TOKEN=hub.token,
+        PYPIHUB_TOKEN=hub.token,
         UV_PYTHON="",
     )
     assert ended.code == 0, ended.text

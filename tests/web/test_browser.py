@@ -126,7 +126,7 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         line = browser.find("#with-pip + dd code")
         line.click()
         assert driver.execute_script("return getSelection().toString()").strip() == (
-            f'PIP_INDEX_URL="https://__token__:$GITHUB_TOKEN@{_SERVER}/{OWNER}/simple/" pip install {PROJECT}'
+            f'PIP_INDEX_URL="https://__token__:$PYPIHUB_TOKEN@{_SERVER}/{OWNER}/simple/" pip install {PROJECT}'
         )
         driver.execute_script("getSelection().removeAllRanges()")
         assert "async for reading" in browser.text(".readme")

@@ -141,7 +141,7 @@ async def test_a_project_is_shown_with_the_version_that_would_be_installed(
     links = Links(page.text)
     assert links.found["octo/demo"] == f"{hub.sandbox.api_url}/octo/demo"
     assert links.found["Release notes"].endswith("/octo/demo/releases/tag/v1.1")
-    assert "https://__token__:$GITHUB_TOKEN@packages.example.com/hub/octo/simple/" in page.text
+    assert "https://__token__:$PYPIHUB_TOKEN@packages.example.com/hub/octo/simple/" in page.text
     wheel = urljoin(f"{hub.url}{path}", links.found["demo-1.1-py3-none-any.whl"])
     assert (await hub.head(wheel.removeprefix(hub.url))).code == 200
     for url in links.loaded:
