@@ -97,7 +97,7 @@ def worker(
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
-@main.command()
+@main.command(short_help="Tell whether a configuration can be served.")
 @_configured
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check_config(config: Path | None, file: Path | None) -> None:
@@ -115,7 +115,7 @@ def check_config(config: Path | None, file: Path | None) -> None:
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
-@main.command()
+@main.command(short_help="Try it without GitHub: a stand-in GitHub and a real pip.")
 @_configured
 @click.option(
     "--from",
@@ -153,7 +153,7 @@ def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> Non
     sys.exit(run_demo(reactor, start_daemon, config=wanted, folder=folder, port=port, once=once))
 
 
-@main.command()
+@main.command(short_help="Yank a version, or bring it back.")
 @_configured
 @click.argument("repository", metavar="OWNER/REPO")
 @click.argument("version")
@@ -182,5 +182,82 @@ def yank(
     try:
         wish = read_wish(repository, version, project, reason, undo=undo)
         run_yank(config, wish)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command(short_help="Tell what works on the way to a package, and what helps.")
+@_configured
+@click.argument("owner")
+@click.argument("project", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
+def check(config: Path | None, owner: str, project: str | None, as_json: bool) -> None:
+    """Walk the way of a request for OWNER's PROJECT, and tell of each step whether it works and what helps.
+
+    Without PROJECT it ends with the list of the owner's projects. The token comes from PYPIHUB_TOKEN, GITHUB_TOKEN,
+    GH_TOKEN or `gh auth token`. Exit status 0 where all is well, else 1.
+    """
+    from pypihub.commands.check import run_check
+
+    try:
+        run_check(config, owner, project, as_json=as_json)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command(short_help="Run a command that installs packages; it needs no server.")
+@_configured
+@click.argument("owner")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--no-pypi", is_flag=True, help="Install from OWNER alone: neither PyPI nor other indexes stay beside.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Where to serve meanwhile, for lock files, which keep URLs; else a free port.",
+)
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="In place of a COMMAND: append the variables, with the token, to FILE, and serve until a signal.",
+)
+def run(
+    config: Path | None, owner: str, command: tuple[str, ...], no_pypi: bool, port: int | None, env_file: Path | None
+) -> None:
+    """Run `pypihub run OWNER -- COMMAND …`: PyPIHub serves OWNER's packages on this machine while COMMAND runs.
+
+    COMMAND, such as `pip install`, `uv sync` or `pdm install`, finds the index in its environment (PIP_INDEX_URL,
+    UV_INDEX and the like) and gets signals; its exit status is passed on. The token comes from PYPIHUB_TOKEN,
+    GITHUB_TOKEN, GH_TOKEN or `gh auth token`. pip treats all indexes alike: --no-pypi keeps others out.
+    """
+    from pypihub.commands.run import Wish, hold, run_command
+
+    if bool(command) == (env_file is not None):
+        raise click.UsageError("What is to run? Write: pypihub run OWNER -- COMMAND …")
+    wish = Wish(owner, port or 0, with_pypi=not no_pypi)
+    try:
+        if env_file is not None:
+            hold(config, wish, env_file)
+        run_command(config, wish, command)
+    except PyPIHubError as error:
+        raise SystemExit(f"pypihub: {error.message}") from None
+
+
+@main.command(name="config", short_help="Print what a tool's configuration needs.")
+@click.argument("tool", type=click.Choice(["pip", "uv", "poetry", "pdm", "netrc", "actions"]))
+@click.argument("owner")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:3141",
+    show_default=True,
+    metavar="URL",
+    help="Where PyPIHub serves, without OWNER.",
+)
+def print_snippet(tool: str, owner: str, url: str) -> None:
+    """Print what TOOL's configuration needs to install OWNER's packages. The token stays out of it."""
+    from pypihub.commands.snippets import snippet
+
+    try:
+        click.echo(snippet(tool, owner, url), nl=False)
     except PyPIHubError as error:
         raise SystemExit(f"pypihub: {error.message}") from None

@@ -20,6 +20,10 @@ settings.register_profile("here", deadline=None)  # machines that run tests are 
 settings.load_profile("here")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of the pages that a browser shows")
+
+
 @pytest.fixture(scope="session")
 def reactor() -> Any:
     """The reactor that pytest-twisted runs."""
@@ -94,11 +98,15 @@ async def hub(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
 
 @pytest.fixture
 def run(reactor: Any, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Runs a command in a folder of its own, `run(*command, **environment)`; what runs after the test is killed."""
+    """Runs a command in a folder of its own, `run(*command, in_terminal=False, **environment)`.
+
+    What runs after the test is killed.
+    """
     started: list[Process] = []
 
-    def start(*command: str, **environment: str) -> Process:
-        started.append(Process(reactor, list(command), cwd=tmp_path, environment=environment))
+    def start(*command: str, in_terminal: bool = False, **environment: str) -> Process:
+        words = list(command)
+        started.append(Process(reactor, words, cwd=tmp_path, environment=environment, in_terminal=in_terminal))
         return started[-1]
 
     yield start

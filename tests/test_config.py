@@ -138,7 +138,8 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
         # unknown keys
         (
             "prot = 1",
-            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, limits, log, metrics",
+            "prot: unknown key; known here: server, github, cache, metadata, downloads, publish, pages, limits, log,"
+            " metrics",
         ),
         ("severs.port = 1", "severs: unknown key; did you mean server?"),
         ("server.prot = 1", "server.prot: unknown key; did you mean server.port?"),
@@ -244,7 +245,7 @@ def test_the_cache_lies_beside_the_configuration_or_in_memory(tmp_path: Path) ->
     assert _load(tmp_path, "cache.directory = ''").cache.directory == ""
 
 
-@pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url"])
+@pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url", "server.url"])
 @pytest.mark.parametrize(
     "url",
     [
@@ -267,6 +268,20 @@ def test_a_url_is_http_without_credentials(tmp_path: Path, key: str, url: str) -
     mistake = _mistake(tmp_path, f'{key} = "{url}"')
     assert mistake.startswith(f"{key}: should be a URL")
     assert "secret" not in mistake
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.example/$(id)", "https://a.example/`id`", "https://a.example/'x", 'http://"']
+)
+def test_the_server_s_url_has_nothing_in_it_that_a_shell_reads(tmp_path: Path, url: str) -> None:
+    assert _mistake(tmp_path, f"server.url = {msgspec.json.encode(url).decode()}").startswith("server.url: should be")
+
+
+def test_the_server_s_url_may_have_a_path(tmp_path: Path) -> None:
+    config = _load(tmp_path, 'server.url = "https://a.example:8443/hub/"\npages.remote_images = true')
+    assert config.server.url == "https://a.example:8443/hub"
+    assert config.pages.remote_images
+    assert not load_config(None).pages.remote_images
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 
 from pypihub.catalog.knowledge import Knowledge
 from pypihub.catalog.listings import Listings
-from pypihub.catalog.roots import Names
+from pypihub.catalog.roots import ListedProjects
 from pypihub.catalog.shown import ShownFile
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
@@ -48,7 +48,7 @@ class Catalog:
         mapping: NameMapping,
         refused: RefusedTokens,
         listings: Listings[Repository, Listing],
-        roots: Listings[Owner, Names],
+        roots: Listings[Owner, ListedProjects],
         knowledge: Knowledge,
         owners: Collection[Owner] = (),
     ) -> None:
@@ -74,7 +74,7 @@ class Catalog:
         repository = self._mapping.repository(credentials.owner, name)
         return await self.asked(credentials, self._listings.snapshot(credentials.token, repository, fresh=fresh))
 
-    async def root(self, credentials: Credentials, *, fresh: bool = False) -> Snapshot[Names]:
+    async def root(self, credentials: Credentials, *, fresh: bool = False) -> Snapshot[ListedProjects]:
         """The owner's projects; `fresh` as for `snapshot`."""
         self.admit(credentials)
         return await self.asked(credentials, self._roots.snapshot(credentials.token, credentials.owner, fresh=fresh))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
-from packaging.utils import NormalizedName
-
 from pypihub.github.credentials import Token
 from pypihub.github.survey import Sight
 from pypihub.index.mapping import Mapping
+from pypihub.index.model import ListedProject
 from pypihub.index.names import Owner
 from pypihub.index.projects import Projects
 
-Names = tuple[NormalizedName, ...]
-"""Names of projects, sorted."""
+ListedProjects = tuple[ListedProject, ...]
+"""An owner's projects, sorted by their names."""
 
 
 class Surveyor(Protocol):
@@ -31,8 +30,8 @@ class Roots:
         self._github = github
         self._mapping = mapping
 
-    async def projects(self, token: Token, owner: Owner) -> Names:
+    async def projects(self, token: Token, owner: Owner) -> ListedProjects:
         """The owner's projects. Raises NotFoundError where GitHub has no such owner, and what `survey` raises."""
         projects = Projects(owner, self._mapping)
         await self._github.survey(token, owner, projects)
-        return projects.names()
+        return projects.listed()

@@ -19,7 +19,7 @@ from pypihub.errors import NotFoundError, StoppingError, UpstreamError
 from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset, File, Project
-from pypihub.index.wheel import UnreadableWheelError, read_metadata
+from pypihub.index.wheel import Metadata, UnreadableWheelError, read_metadata
 
 READ_AT_ONCE = 4
 MOST_WAITING = 500
@@ -102,18 +102,13 @@ class Wheels:
         content = await self._store.metadata_content(key)
         if content is not None:
             return content  # read by others since the caller looked
-        reading = read_metadata(asset.name, asset.size)
         try:
-            span = next(reading)
-            while True:
-                span = reading.send(await self._files.read(source, span.start, span.end, asset.size))
-        except StopIteration as end:
-            metadata = end.value
+            metadata = await read_out(self._files, source, asset)
         except UnreadableWheelError as error:
             await self._store.keep_unreadable(key, error.message)
             raise _unreadable(error.message) from None
         await self._store.keep_metadata(key, metadata.content, metadata.sha256, metadata.requires_python)
-        return bytes(metadata.content)
+        return metadata.content
 
     async def describe(self, token: Token, project: Project, assets: Mapping[str, Asset]) -> tuple[Project, bool]:
         """The project with what is known of its wheels; the newest version's unknown ones are read ahead.
@@ -142,6 +137,18 @@ class Wheels:
             await self.metadata(token, await self._lookups.asset(token, asset_id))
 
         return read
+
+
+async def read_out(files: Files, source: Source, asset: ReleaseAsset) -> Metadata:
+    """The METADATA in a wheel at its source. Raises UnreadableWheelError, and what `files` raises."""
+    reading = read_metadata(asset.name, asset.size)
+    try:
+        span = next(reading)
+        while True:
+            span = reading.send(await files.read(source, span.start, span.end, asset.size))
+    except StopIteration as end:
+        metadata: Metadata = end.value
+    return metadata
 
 
 def _of_newest_version(files: Sequence[File]) -> Iterable[File]:

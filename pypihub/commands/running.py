@@ -15,8 +15,7 @@ from twisted.internet.task import react
 from pypihub.config import Config
 from pypihub.errors import PyPIHubError
 from pypihub.github.client import Client
-from pypihub.github.connecting import configured_agent
-from pypihub.github.transport import Transport
+from pypihub.github.configured import configured_client
 
 _QUICK = 1.0  # seconds in which nobody wonders
 _INTERRUPTED = 130
@@ -53,11 +52,9 @@ def progress(reactor: IReactorTime, doing: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def github_of(config: Config, reactor: Any) -> AsyncIterator[Client]:
-    """The configuration's GitHub, for as long as it is needed; raises ConfigError like `configured_agent`."""
-    github = config.github
-    agent, pool = configured_agent(github, os.environ, reactor)
-    transport = Transport(agent, reactor, github.timeout)
+    """The configuration's GitHub, for as long as it is needed; raises ConfigError like `configured_client`."""
+    github = configured_client(config.github, os.environ, reactor)
     try:
-        yield Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url)
+        yield github.client
     finally:
-        await pool.closeCachedConnections()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        await github.close()

@@ -14,6 +14,7 @@ VARIABLES = ("PYPIHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 """Environment variables that may hold the token, the first one first."""
 _LONGEST = 4096
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_GH = "gh auth token"
 _PATIENCE = 10  # seconds for `gh`, which may ask a key ring
 
 
@@ -23,16 +24,21 @@ def find_token(environment: Mapping[str, str], host: str) -> Token:
     It never stands in an argument list. `gh` may take ten seconds, in which nothing else runs.
     Raises CommandError where there is none, or what is there cannot be a token.
     """
+    return find_token_and_origin(environment, host)[0]
+
+
+def find_token_and_origin(environment: Mapping[str, str], host: str) -> tuple[Token, str]:
+    """As `find_token`, and what holds the token: the variable's name, or `gh`'s command."""
     for name in VARIABLES:
         if text := environment.get(name, "").strip():
-            return _token(text, name)
+            return _token(text, name), name
     text = _of_gh(environment, host)
     if not text:
         first, *others = VARIABLES
         raise CommandError(
             f"There is no GitHub token: set {first} (or {' or '.join(others)}), or log in with: gh auth login"
         )
-    return _token(text, "gh auth token")
+    return _token(text, _GH), _GH
 
 
 def github_host(api_url: str) -> str:

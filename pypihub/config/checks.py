@@ -15,9 +15,16 @@ from pypihub.config.endpoints import check_endpoint
 from pypihub.config.tables import TLS, Cache, GitHub, Limits, Log, Publish, Server
 from pypihub.errors import ConfigError
 
+_URL = re.compile(r"https?://[\w.~:/\[\]-]+", re.ASCII)  # it stands in lines for a shell
+
 
 def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     given = raw.get("server", {})
+    if server.url:
+        _check_url("server.url", server.url)
+        if not _URL.fullmatch(server.url):
+            raise ConfigError("server.url: should be a URL of letters, digits and .~:/[]-_")
+        server = msgspec.structs.replace(server, url=server.url.rstrip("/"))
     if server.endpoint is not None:
         for key in ("host", "port", "tls"):
             if key in given:

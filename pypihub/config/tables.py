@@ -24,8 +24,9 @@ class TLS(Table, frozen=True, kw_only=True):
 class Server(Table, frozen=True, kw_only=True):
     """`[server]`: where to listen, how many processes serve, and how long they finish what is under way.
 
-    `endpoint` stands instead of host, port and tls. `trusted_proxies` are addresses, networks, or "unix"; they are
-    believed where they tell a client's address.
+    `endpoint` stands instead of host, port and tls. `url` is where clients find it, which pages tell people; an empty
+    text where that is not known. `trusted_proxies` are addresses, networks, or "unix"; they are believed where they
+    tell a client's address.
     """
 
     host: str = "0.0.0.0"  # noqa: S104 - an index is there for other machines; the README says how to narrow it
@@ -33,6 +34,7 @@ class Server(Table, frozen=True, kw_only=True):
     endpoint: str | tuple[str, ...] | None = None
     tls: TLS | None = None
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     drain: Seconds = Seconds(30)
 
@@ -94,6 +96,12 @@ class Publish(Table, frozen=True, kw_only=True):
     draft: bool = False
 
 
+class Pages(Table, frozen=True, kw_only=True):
+    """`[pages]`: whether pages for people show images of READMEs that come from elsewhere."""
+
+    remote_images: bool = False
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """`[limits]`: how much a stranger may ask for, and how long it may take.
 
@@ -142,6 +150,7 @@ class Config(Table, frozen=True, kw_only=True):
     metadata: MetadataConfig = MetadataConfig()
     downloads: Downloads = Downloads()
     publish: Publish = Publish()
+    pages: Pages = Pages()
     limits: Limits = Limits()
     log: Log = Log()
     metrics: Metrics = Metrics()

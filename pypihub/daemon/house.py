@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_dir
-from twisted.web.client import HTTPConnectionPool
 
 from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.hashes import Hashes
@@ -18,7 +17,7 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import Publishing
-from pypihub.catalog.roots import Names, Roots
+from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -26,9 +25,9 @@ from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config, Log
 from pypihub.github.client import Client
-from pypihub.github.connecting import configured_agent
+from pypihub.github.configured import Configured, configured_client
 from pypihub.github.tokens import TokenHasher
-from pypihub.github.transport import Transport
+from pypihub.github.web import web_url
 from pypihub.index.archives import check_archive
 from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import Listing
@@ -37,11 +36,14 @@ from pypihub.tally import Tally
 from pypihub.web.access import AccessLog, Line
 from pypihub.web.addresses import ClientAddress
 from pypihub.web.app import App
+from pypihub.web.browsing import Browsing, Sites
 from pypihub.web.front import Front
 from pypihub.web.health import Health, Phase
 from pypihub.web.limits import Gate
 from pypihub.web.pages import Pages
+from pypihub.web.readmes import Readmes
 from pypihub.web.site import Inside
+from pypihub.web.templating import Templates
 from pypihub.web.uploads import Uploads
 
 
@@ -50,16 +52,15 @@ class House:
     """All that runs, between `open` and `close`; `inside` is what answers requests."""
 
     inside: Inside
-    transport: Transport
-    client: Client
     memory: Memory[object, object]
     store: Store
     knowledge: Knowledge
     listings: Listings[Repository, Listing]
-    roots: Listings[Owner, Names]
+    roots: Listings[Owner, ListedProjects]
     pages: Pages
+    readmes: Readmes
     publishing: Publishing
-    pool: HTTPConnectionPool
+    github: Configured
 
     async def open(self) -> None:
         """Opens the store."""
@@ -72,8 +73,9 @@ class House:
         self.listings.stop()
         self.roots.stop()
         self.pages.stop()
+        self.readmes.stop()
         await self.knowledge.close()
-        await self.pool.closeCachedConnections()
+        await self.github.close()
 
 
 def build_house(
@@ -82,12 +84,11 @@ def build_house(
     """The house of a configuration and the environment's proxies; nothing is asked or opened yet.
 
     `backoff` is as for `Client`, `log_access` takes the lines of the access log, and the `tally` what is counted.
-    Raises ConfigError like `configured_agent`.
+    Raises ConfigError like `configured_client`.
     """
     github = config.github
-    agent, pool = configured_agent(github, os.environ, reactor)
-    transport = Transport(agent, reactor, github.timeout, tally)
-    client = Client(transport, reactor, api_url=github.api_url, graphql_url=github.graphql_url, backoff=backoff)
+    reached = configured_client(github, os.environ, reactor, backoff=backoff, tally=tally)
+    client = reached.client
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
@@ -96,7 +97,15 @@ def build_house(
     ttl, stale = config.cache.ttl, config.cache.stale
     listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
     roots = Listings(
-        Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=ttl, stale=stale, name="root", tally=tally
+        Roots(client, mapping).projects,
+        ListedProjects,
+        hasher,
+        memory,
+        reactor,
+        ttl=ttl,
+        stale=stale,
+        name="root",
+        tally=tally,
     )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
@@ -104,20 +113,28 @@ def build_house(
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
     pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
     front = Front(memory, hasher, refused, reactor.seconds, tally)
-    app = App(catalog, pages, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
+    readmes = Readmes(memory, reactor)
+    browsing = _browsing(config, catalog, pages, readmes)
+    app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
     gate = Gate(config.limits, client_address, reactor.seconds)
     access = AccessLog(log_access, reactor, client_address) if _logs_requests(config.log) else None
     counted = tally if config.metrics.endpoint is not None else None
-    health = Health(transport.breakers)
+    health = Health(reached.transport.breakers)
     inside = Inside(app.app.resource(), front, gate, uploads, health, client_address, access, counted)
-    return House(inside, transport, client, memory, store, knowledge, listings, roots, pages, publishing, pool)
+    return House(inside, memory, store, knowledge, listings, roots, pages, readmes, publishing, reached)
 
 
 def _logs_requests(log: Log) -> bool:
     """Requests are told of at level "info"."""
     return log.access and log.level in ("debug", "info")
+
+
+def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:
+    images = config.pages.remote_images
+    sites = Sites(server=config.server.url, github=web_url(config.github.api_url))
+    return Browsing(catalog, pages, readmes, Templates(remote_images=images), sites, images=images)
 
 
 def _knowledge(

@@ -65,15 +65,16 @@ class _Standing(Collector):
 
     def collect(self) -> Iterable[Metric]:
         house, connections = self._serving.house, self._serving.site.connections
+        github = house.github
         build = {"version": __version__, "python": platform.python_version(), "twisted": twisted.__version__}
         yield _gauge("pypihub_build_info", "What runs.", tuple(build), [(*build.values(), 1)])
         yield _one("pypihub_connections", "Open connections of clients.", len(connections))
         yield _one("pypihub_requests_in_flight", "Unanswered requests.", len(connections.under_way()))
         yield _one("pypihub_upstream_in_flight", "Calls to GitHub under way.", self._serving.tally.calls_under_way)
-        yield _one("pypihub_upstream_waiting", "Calls that wait for a place towards GitHub.", house.transport.waiting)
-        breakers = [(host, int(breaker.is_open)) for host, breaker in house.transport.breakers.items()]
+        yield _one("pypihub_upstream_waiting", "Calls that wait for a place towards GitHub.", github.transport.waiting)
+        breakers = [(host, int(breaker.is_open)) for host, breaker in github.transport.breakers.items()]
         yield _gauge("pypihub_breaker_open", "Whether GitHub's host fails and is left in peace.", ("host",), breakers)
-        left = {(token, str(budget)): points for token, budget, points in house.client.points.left()}
+        left = {(token, str(budget)): points for token, budget, points in github.client.points.left()}
         text = "Points of GitHub's rate limits, by a hash of the token that ends with the process."
         yield _gauge("pypihub_points_left", text, ("token", "budget"), ((*key, value) for key, value in left.items()))
         memory = house.memory

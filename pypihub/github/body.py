@@ -43,7 +43,9 @@ def undecoded(response: IResponse) -> tuple[Any, bool]:
     """
     plain: Any = getattr(response, "original", response)
     is_gzip = isinstance(plain, GzipDecoder)
-    return (plain.original if is_gzip else plain), is_gzip
+    while isinstance(plain, GzipDecoder):  # one for each time that a header says so: twice, and nobody can read it
+        plain = plain.original
+    return plain, is_gzip
 
 
 class _Body(Protocol):

@@ -23,6 +23,7 @@ class Call(StrEnum):
     REST = "rest"
     STORAGE = "storage"
     UPLOAD = "upload"
+    STANDING = "standing"
 
 
 A = TypeVar("A", bound=Answer)

@@ -31,6 +31,7 @@ from pypihub.github.points import Budget, Points
 from pypihub.github.queries import LookupQuery, Query
 from pypihub.github.releases import Releases
 from pypihub.github.rest import Rest
+from pypihub.github.standing import Standing, StandingQuery, read_standing
 from pypihub.github.storage import Storage
 from pypihub.github.survey import Sight, survey
 from pypihub.github.tokens import TokenHasher
@@ -73,6 +74,10 @@ class Client:
     async def survey(self, token: Token, owner: Owner, sight: Sight) -> None:
         """Shows `sight` the files of all repositories of the owner that the token may see; raises like `listing`."""
         await survey(partial(self._answer, token, Call.SURVEY), owner, sight)
+
+    async def standing(self, token: Token) -> Standing:
+        """How the token stands with GitHub, for one point; raises like `listing`."""
+        return await self._ask(token, StandingQuery(), read_standing, Call.STANDING)
 
     async def assets(self, token: Token, ids: Sequence[str]) -> tuple[ReleaseAsset | PyPIHubError, ...]:
         """The assets with these node ids (up to 100), each of them or its own error; raises like `listing`."""

@@ -40,8 +40,17 @@ def configured_agent(github: GitHub, environment: Mapping[str, str], reactor: An
 
     Raises ConfigError for a proxy that is none, and for authorities that are gone since the configuration was loaded.
     """
-    authorities = read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
-    return pooled_agent(reactor, github.timeout, authorities, Proxies.of(environment))
+    return pooled_agent(reactor, github.timeout, _authorities(github), Proxies.of(environment))
+
+
+def configured_way(github: GitHub, environment: Mapping[str, str], reactor: Any) -> IStreamClientEndpoint:
+    """The way to the configured API that the agent's connections take; raises like `configured_agent`."""
+    ways = _Ways(reactor, github.timeout, _authorities(github), Proxies.of(environment))
+    return ways.endpointForURI(URI.fromBytes(github.api_url.encode()))
+
+
+def _authorities(github: GitHub) -> Sequence[Certificate]:
+    return read_authorities(github.ca_file, "github.ca_file") if github.ca_file is not None else ()
 
 
 @implementer(IAgentEndpointFactory)

@@ -38,6 +38,7 @@ class ListingPage:
     total: int
     parts: tuple[ReleasePart, ...]
     more: str | None
+    is_private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def decode_listing(data: msgspec.Raw) -> ListingPage:
         total=releases.total_count,
         parts=tuple(node.part() for node in releases.nodes if node),
         more=None if _reaches(releases, repository.opposite) else releases.page_info.more(),
+        is_private=repository.is_private,
     )
 
 
@@ -193,6 +195,7 @@ class _Opposite(Answer, frozen=True):
 class _Repository(Answer, frozen=True):
     name_with_owner: str
     is_archived: bool
+    is_private: bool
     releases: _Releases
     opposite: _Opposite | None = None
 

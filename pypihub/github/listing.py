@@ -45,7 +45,7 @@ async def read_listing(ask: Ask, repository: Repository) -> Listing:
     reading.take(page, query, following)
     await together(reading.read(reading.front), reading.read(reading.back))
     releases = (*reading.front.releases.values(), *reversed(reading.back.releases.values()))
-    return Listing(page.name_with_owner, page.is_archived, releases)
+    return Listing(page.name_with_owner, page.is_archived, releases, page.is_private)
 
 
 class _End:

@@ -4,35 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
 from pypihub.errors import NotFoundError, UpstreamError
-from pypihub.github.decoding import Answer, PageInfo
+from pypihub.github.decoding import Answer, Moment, PageInfo
 from pypihub.github.queries import PageSize
+from pypihub.index.model import Home
 from pypihub.index.names import Owner
+from pypihub.index.yanked import one_line, yanked_reason
 
 _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _REPOSITORY = (
-    "id nameWithOwner releases(first: $releases, orderBy: {field: CREATED_AT, direction: DESC}) { totalCount"
-    f" {_PAGE_INFO} nodes {{ id isDraft releaseAssets(first: $assets) {{ {_PAGE_INFO} nodes {{ name size }} }} }} }}"
+    "id nameWithOwner description isPrivate isArchived"
+    " releases(first: $releases, orderBy: {field: CREATED_AT, direction: DESC}) { totalCount"
+    f" {_PAGE_INFO} nodes {{ id isDraft publishedAt name"
+    f" releaseAssets(first: $assets) {{ {_PAGE_INFO} nodes {{ name size }} }} }} }}"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedRepository:
-    """A repository with some of its releases, the newest ones; `total` is how many it has.
+class OwnedRelease:
+    """A published release with the names of its first files; `more` is the cursor behind them where there are more."""
 
-    `filenames` are those of published files. `wide` are releases with more assets, each with the cursor behind the
-    known ones; `more` is the cursor behind the known releases where there are more.
+    id: str
+    published_at: datetime | None
+    is_yanked: bool
+    filenames: tuple[str, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRepository:
+    """A repository with some of its releases, the newest ones; `total` is how many it has, drafts included.
+
+    `more` is the cursor behind the known releases where there are more.
     """
 
     id: str
-    name: str
+    home: Home
     total: int
-    filenames: tuple[str, ...]
-    wide: tuple[tuple[str, str], ...]
+    releases: tuple[OwnedRelease, ...]
     more: str | None
+
+    @property
+    def name(self) -> str:
+        """The repository's name."""
+        return self.home.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +169,17 @@ class _Release(Answer, frozen=True):
     id: str
     is_draft: bool
     release_assets: _AssetNames
+    published_at: Moment | None = None
+    name: str | None = None
+
+    def release(self) -> OwnedRelease:
+        return OwnedRelease(
+            self.id,
+            self.published_at,
+            yanked_reason(self.name or "") is not False,
+            tuple(asset.name for asset in self.release_assets.nodes if asset and asset.size),
+            self.release_assets.page_info.more(),
+        )
 
 
 class _Releases(Answer, frozen=True):
@@ -164,18 +194,18 @@ class _Releases(Answer, frozen=True):
 class _Repository(Answer, frozen=True):
     id: str
     name_with_owner: str
+    is_private: bool
+    is_archived: bool
     releases: _Releases
+    description: str | None = None
 
     def repository(self) -> OwnedRepository:
-        published = tuple(self.releases.published())
-        assets = (asset for release in published for asset in release.release_assets.nodes)
-        behind = ((release.id, release.release_assets.page_info.more()) for release in published)
+        name = self.name_with_owner.partition("/")[2]
         return OwnedRepository(
             self.id,
-            self.name_with_owner.partition("/")[2],
+            Home(name, one_line(self.description or ""), self.is_private, self.is_archived),
             self.releases.total_count,
-            tuple(asset.name for asset in assets if asset and asset.size),
-            tuple((release_id, cursor) for release_id, cursor in behind if cursor),
+            tuple(node.release() for node in self.releases.published()),
             self.releases.page_info.more(),
         )
 

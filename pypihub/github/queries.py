@@ -87,7 +87,7 @@ class ListingQuery:
         cursors = "".join(f", ${name}: String" for name in self._cursors())
         return (
             f"query Listing($owner: String!, $name: String!, $releases: Int!, $assets: Int!{cursors}) {{"
-            f" repository(owner: $owner, name: $name) {{ nameWithOwner isArchived{self._opposite()}"
+            f" repository(owner: $owner, name: $name) {{ nameWithOwner isArchived isPrivate{self._opposite()}"
             f" releases({bounds}, {_NEWEST_FIRST}) {{"
             f" totalCount {_PAGE_INFO_BACKWARD if self.backward else _PAGE_INFO}"
             " nodes { id isDraft publishedAt tagName name"

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from pypihub.errors import NotFoundError
+from pypihub.github.decoding import ReleasePart
 from pypihub.github.listing import Ask
-from pypihub.github.owned import DeeperQuery, OwnedQuery, OwnedRepository
+from pypihub.github.owned import DeeperQuery, OwnedQuery, OwnedRelease, OwnedRepository
 from pypihub.github.queries import AssetsQuery, ListingQuery, PageSize
 from pypihub.github.together import together
-from pypihub.index.model import Asset
+from pypihub.index.model import Asset, Home
 from pypihub.index.names import Owner, Repository
+from pypihub.index.yanked import yanked_reason
 
 MOST_CALLS = 120
 MOST_POINTS = 300
@@ -33,10 +37,13 @@ _DEPTHS = (100, 75, 60, 45, 35, 25, 15, 10, 5, 2)
 
 
 class Sight(Protocol):
-    """What sees the names of files."""
+    """What sees repositories and the names of their files."""
 
-    def see(self, repository: str, filenames: Iterable[str]) -> None:
-        """Files that can be downloaded from the repository of this name."""
+    def meet(self, home: Home) -> None:
+        """A repository, before any of its files."""
+
+    def see(self, repository: str, filenames: Iterable[str], published_at: datetime | None, *, is_yanked: bool) -> None:
+        """Files of a release that can be downloaded from the repository of this name."""
 
     def is_settled(self, repository: str) -> bool:
         """Whether nothing more needs to be known of the repository."""
@@ -57,7 +64,7 @@ async def survey(ask: Ask, owner: Owner, sight: Sight) -> None:
         budget.take(query.points)
         page = await ask(query)
         for repository in page.repositories:
-            sight.see(repository.name, repository.filenames)
+            _show(sight, repository)
             depths.add(repository)
         if page.following is None:
             break
@@ -123,7 +130,7 @@ class _Depths:
 
     async def _read_releases(self, query: DeeperQuery) -> None:
         for repository in await self._ask(query):
-            self._sight.see(repository.name, repository.filenames)
+            _show(self._sight, repository)
             self._add_wide(repository)
             if repository.more:
                 further = ListingQuery(Repository(self._owner, repository.name), after=repository.more)
@@ -135,25 +142,28 @@ class _Depths:
             page, following = await self._ask(query)
         except NotFoundError:
             return  # it was removed meanwhile
-        published = [part for part in page.parts if not part.release.is_draft]
-        for part in published:
-            self._sight.see(name, _filenames(part.release.assets))
-        for part in published:
-            if part.more:
-                self._add(name, partial(self._read_assets, name, AssetsQuery(part.release.id, part.more)))
+        releases = [_owned(part) for part in page.parts if not part.release.is_draft]
+        for release in releases:
+            _see(self._sight, name, release)
+        for release in releases:
+            self._add_assets(name, release)
         if following is not None:
             self._add(name, partial(self._read_further_releases, following))
 
-    async def _read_assets(self, name: str, query: AssetsQuery) -> None:
+    async def _read_assets(self, name: str, release: OwnedRelease, query: AssetsQuery) -> None:
         page, following = await self._ask(query)
-        self._sight.see(name, _filenames(page.assets))
+        _see(self._sight, name, replace(release, filenames=_filenames(page.assets)))
         if following is not None:
-            self._add(name, partial(self._read_assets, name, following))
+            self._add(name, partial(self._read_assets, name, release, following))
 
     def _add_wide(self, repository: OwnedRepository) -> None:
-        for release_id, cursor in repository.wide:
-            step = partial(self._read_assets, repository.name, AssetsQuery(release_id, cursor))
-            self._add(repository.name, step)
+        for release in repository.releases:
+            self._add_assets(repository.name, release)
+
+    def _add_assets(self, name: str, release: OwnedRelease) -> None:
+        """A step for the release's further files, where it has any."""
+        if release.more:
+            self._add(name, partial(self._read_assets, name, release, AssetsQuery(release.id, release.more)))
 
     def _add(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         """A further step for the repository of this name, where that is of use."""
@@ -176,5 +186,23 @@ def _batches(repositories: Collection[OwnedRepository], depth: int) -> Iterable[
         yield DeeperQuery(tuple(batch), PageSize(releases=most))
 
 
-def _filenames(assets: Iterable[Asset]) -> Iterable[str]:
-    return (asset.name for asset in assets if asset.size)
+def _show(sight: Sight, repository: OwnedRepository) -> None:
+    """The repository with what is known of its files."""
+    sight.meet(repository.home)
+    for release in repository.releases:
+        _see(sight, repository.name, release)
+
+
+def _see(sight: Sight, name: str, release: OwnedRelease) -> None:
+    """Some files of a release."""
+    sight.see(name, release.filenames, release.published_at, is_yanked=release.is_yanked)
+
+
+def _owned(part: ReleasePart) -> OwnedRelease:
+    release = part.release
+    is_yanked = yanked_reason(release.title) is not False
+    return OwnedRelease(release.id, release.published_at, is_yanked, _filenames(release.assets), part.more)
+
+
+def _filenames(assets: Iterable[Asset]) -> tuple[str, ...]:
+    return tuple(asset.name for asset in assets if asset.size)

@@ -6,23 +6,19 @@ the page, so that nothing depends on the host's name or on a proxy in front; PyP
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC
-from email.message import Message
 
 import msgspec
 from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
 from pypihub.errors import NotFoundError
-from pypihub.index.headers import LongHeadersError, only, read_body, read_headers
+from pypihub.index.described import Described
 from pypihub.index.model import File, Project
 from pypihub.index.simple import Page, asset_url, make_page
 
 _LONGEST_VERSION = 200
-# How old tools wrote a text of several lines into a header (PEP 314; PEP 345 has the bar).
-_FOLD = re.compile(r"\r?\n(?: {7}\|| {8}|\t)?")
 
 
 def shown_version(project: Project, wanted: str | None) -> Version:
@@ -158,69 +154,34 @@ def _reason(file: File) -> str | None:
 
 def _info(project: Project, files: Sequence[File], metadata: bytes | None, url: str) -> _Info:
     """What the version's METADATA says. A version is yanked where all its files are."""
-    headers = _headers(metadata)
+    said = Described(metadata)
     is_yanked = all(file.yanked is not False for file in files)
     return _Info(
-        name=_one(headers, "Name") or project.name,
+        name=said.one("Name") or project.name,
         version=str(files[0].version),
-        summary=_one(headers, "Summary"),
-        description=_description(headers, metadata),
-        description_content_type=_one(headers, "Description-Content-Type"),
-        author=_one(headers, "Author"),
-        author_email=_one(headers, "Author-email"),
-        maintainer=_one(headers, "Maintainer"),
-        maintainer_email=_one(headers, "Maintainer-email"),
-        license=_text(headers, "License"),
-        license_expression=_one(headers, "License-Expression"),
-        license_files=_all(headers, "License-File"),
-        keywords=_one(headers, "Keywords"),
-        platform=", ".join(_all(headers, "Platform") or ()) or None,
-        classifiers=_all(headers, "Classifier") or (),
-        requires_python=_one(headers, "Requires-Python"),
-        requires_dist=_all(headers, "Requires-Dist"),
-        provides_extra=_all(headers, "Provides-Extra"),
-        dynamic=_all(headers, "Dynamic"),
-        home_page=_one(headers, "Home-page"),
-        download_url=_one(headers, "Download-URL"),
-        project_urls=_project_urls(headers),
+        summary=said.one("Summary"),
+        description=said.description,
+        description_content_type=said.one("Description-Content-Type"),
+        author=said.one("Author"),
+        author_email=said.one("Author-email"),
+        maintainer=said.one("Maintainer"),
+        maintainer_email=said.one("Maintainer-email"),
+        license=said.text("License"),
+        license_expression=said.one("License-Expression"),
+        license_files=said.all("License-File"),
+        keywords=said.one("Keywords"),
+        platform=", ".join(said.all("Platform") or ()) or None,
+        classifiers=said.all("Classifier") or (),
+        requires_python=said.one("Requires-Python"),
+        requires_dist=said.all("Requires-Dist"),
+        provides_extra=said.all("Provides-Extra"),
+        dynamic=said.all("Dynamic"),
+        home_page=said.one("Home-page"),
+        download_url=said.one("Download-URL"),
+        project_urls=said.project_urls or None,
         package_url=url,
         project_url=url,
         release_url=url,
         yanked=is_yanked,
         yanked_reason=next(filter(None, map(_reason, files)), None) if is_yanked else None,
     )
-
-
-def _headers(metadata: bytes | None) -> Message:
-    try:
-        return read_headers(metadata or b"")
-    except LongHeadersError:
-        return Message()
-
-
-def _one(headers: Message, name: str) -> str | None:
-    """The value of a header in one line; None without one, and for the word with which old tools say so."""
-    value = " ".join(only(headers, name).split())
-    return value if value not in ("", "UNKNOWN") else None
-
-
-def _text(headers: Message, name: str) -> str | None:
-    """The value of a header that may have several lines."""
-    value = _FOLD.sub("\n", only(headers, name))
-    return value if value not in ("", "UNKNOWN") else None
-
-
-def _all(headers: Message, name: str) -> Sequence[str] | None:
-    """The values of a header that may be there several times; None without one."""
-    return [" ".join(str(value).split()) for value in headers.get_all(name, [])] or None
-
-
-def _description(headers: Message, metadata: bytes | None) -> str | None:
-    """The body of METADATA, or the header in which it was before there were bodies."""
-    return read_body(metadata or b"").strip() or _text(headers, "Description")
-
-
-def _project_urls(headers: Message) -> dict[str, str] | None:
-    """The URLs by their labels."""
-    parts = (value.partition(",") for value in _all(headers, "Project-URL") or ())
-    return {label.strip(): url.strip() for label, _, url in parts} or None

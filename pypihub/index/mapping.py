@@ -76,14 +76,19 @@ class Mapping:
         Raises NotFoundError where the rules lead to what no repository can be called, or grow a name beyond
         a thousand characters on their way (there Go would go on).
         """
-        name: str = project
-        for rule in self._rules:
-            name = rule.replace(name)
-            if len(name) > _LONGEST_RESULT:
-                break
+        name = [project, *self.steps(project)][-1]
         if not is_repository_name(name):
             raise NotFoundError(f"The replace rules turn {project} into something that is no repository name.")
         return Repository(owner, name.lower())
+
+    def steps(self, project: NormalizedName) -> Iterator[str]:
+        """What each rule in its turn makes of the project's name, up to one that makes it too long."""
+        name: str = project
+        for rule in self._rules:
+            name = rule.replace(name)
+            yield name
+            if len(name) > _LONGEST_RESULT:
+                break
 
 
 # Whatever in a pattern has a parenthesis that opens no group; then a group's beginning, maybe with a name.

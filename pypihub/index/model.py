@@ -55,11 +55,12 @@ class Release(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All releases of one repository, the newest first. `is_archived` is GitHub's `isArchived`."""
+    """All releases of one repository, the newest first. `is_archived` and `is_private` are GitHub's."""
 
     name_with_owner: str
     is_archived: bool
     releases: tuple[Release, ...]
+    is_private: bool = True
 
 
 class File(Struct, frozen=True, gc=False):
@@ -100,6 +101,31 @@ class Project:
         """Every file's version once, ascending (PEP 700)."""
         objects = {id(file.version): file.version for file in self.files}  # a release's files mostly share theirs
         return tuple(dict.fromkeys(str(version) for version in objects.values()))
+
+
+class Home(Struct, frozen=True, gc=False):
+    """A repository in the list of its owner's projects. `name` is in GitHub's spelling."""
+
+    name: str
+    description: str
+    is_private: bool
+    is_archived: bool
+
+
+class ListedProject(Struct, frozen=True, gc=False):
+    """A project in the list of its owner's projects.
+
+    `version` is the newest one that was seen, before it none that is yanked or a pre-release; `published_at` is when
+    its release was published. `is_alone` where no other project lives in the repository, which then describes this one.
+    """
+
+    name: NormalizedName
+    home: Home
+    is_alone: bool
+    version: str
+    published_at: datetime | None
+    is_yanked: bool
+    is_prerelease: bool
 
 
 def project_of(listing: Listing, name: NormalizedName) -> Project:

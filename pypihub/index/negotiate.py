@@ -119,3 +119,10 @@ def matches_etag(if_none_match: str, etag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return any(match[1] == etag for match in _ENTITY_TAG.finditer(if_none_match))
+
+
+def is_for_people(accept: str) -> bool:
+    """Tells whether a client would rather have HTML than anything else, as browsers say: nobody else names it first."""
+    ranges = dict(_media_ranges(accept))
+    html = ranges.get("text/html", 0.0)
+    return html > 0 and html == max(ranges.values())

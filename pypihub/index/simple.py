@@ -27,35 +27,42 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)  # what `quote` leaves as it 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page ready to send; `etag` is strong and belongs to this body in this content type."""
+    """A page ready to send; `etag` is strong and belongs to this body in this content type. `headers` are its own."""
 
     body: bytes
     content_type: str
     etag: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-def project_page(project: Project, form: Format) -> Page:
-    """The page of a project's files, as it stands at `/simple/<project>/`."""
+def project_page(project: Project, form: Format, *, for_people: bool = False) -> Page:
+    """The page of a project's files, as it stands at `/simple/<project>/`.
+
+    `for_people`, who come with a browser, HTML has a link to the page that was made for them; tools take each link for
+    one to a file.
+    """
     if form is Format.JSON:
         return make_page(msgspec.json.encode(_project_json(project)), form.content_type)
     anchors = (_anchor(_file_url(file), file.filename, _attributes(file)) for file in project.files)
     status = ("archived",) if project.archived else ()
-    return make_page(_html(f"Links for {project.name}", anchors, status), form.content_type)
+    other = _for_people(f"../../project/{project.name}/", "the project's page") if for_people else ""
+    return make_page(_html(f"Links for {project.name}", anchors, status, other), form.content_type)
 
 
-def root_page(projects: Iterable[NormalizedName], form: Format) -> Page:
-    """The page of all projects, as it stands at `/simple/`."""
+def root_page(projects: Iterable[NormalizedName], form: Format, *, for_people: bool = False) -> Page:
+    """The page of all projects, as it stands at `/simple/`; `for_people` as for `project_page`."""
     if form is Format.JSON:
         root = {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in projects]}
         return make_page(msgspec.json.encode(root), form.content_type)
     anchors = (_anchor(f"{name}/", name) for name in projects)
-    return make_page(_html("Simple index", anchors), form.content_type)
+    other = _for_people("../", "the projects' page") if for_people else ""
+    return make_page(_html("Simple index", anchors, other=other), form.content_type)
 
 
-def make_page(body: bytes, content_type: str) -> Page:
+def make_page(body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> Page:
     """The page that is this body, with its entity tag."""
     digest = hashlib.sha256(content_type.encode() + b"\0" + body)
-    return Page(body, content_type, f'"{digest.hexdigest()[:32]}"')
+    return Page(body, content_type, f'"{digest.hexdigest()[:32]}"', headers)
 
 
 def _file_url(file: File) -> str:
@@ -139,15 +146,20 @@ def _anchor(url: str, text: str, attributes: str = "") -> str:
     return f'<a href="{url}"{attributes}>{escape(text)}</a><br>\n'
 
 
-def _html(title: str, anchors: Iterable[str], status: Iterable[str] = ()) -> bytes:
-    return b"".join(part.encode() for part in _html_parts(title, anchors, status))
+def _for_people(url: str, what: str) -> str:
+    return f'<p>This page is for tools; <a href="{url}">{what}</a> is for people.</p>\n'
 
 
-def _html_parts(title: str, anchors: Iterable[str], status: Iterable[str]) -> Iterator[str]:
+def _html(title: str, anchors: Iterable[str], status: Iterable[str] = (), other: str = "") -> bytes:
+    return b"".join(part.encode() for part in _html_parts(title, anchors, status, other))
+
+
+def _html_parts(title: str, anchors: Iterable[str], status: Iterable[str], other: str) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     yield f'<meta name="pypi:repository-version" content="{API_VERSION}">\n'
     for name in status:
         yield f'<meta name="pypi:project-status" content="{escape(name)}">\n'
     yield f"<title>{escape(title)}</title>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+    yield other
     yield from anchors
     yield "</body>\n</html>\n"

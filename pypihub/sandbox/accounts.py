@@ -32,11 +32,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The owner of a token, as far as the token lets them act."""
+    """The owner of a token, as far as the token lets them act; a token may end at `expires_at`."""
 
     account: Account
     scopes: frozenset[str]
     refusal: Refusal | None = None
+    expires_at: datetime | None = None
 
     @property
     def fine_grained(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from pypihub.sandbox.access import Guarded
 from pypihub.sandbox.accounts import Caller, Refusal
@@ -74,3 +75,10 @@ def sso_header(caller: Caller) -> Mapping[str, str]:
     """Return the header that tells where a token can be authorized for single sign-on."""
     address = f"https://github.com/orgs/{caller.account.login}/sso?authorization_request=A0B1C2"
     return {"x-github-sso": f"required; url={address}"}
+
+
+def expiry_header(caller: Caller) -> Mapping[str, str]:
+    """Return the header that tells when a token ends."""
+    if caller.expires_at is None:
+        return {}
+    return {"github-authentication-token-expiration": f"{caller.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"}

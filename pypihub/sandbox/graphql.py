@@ -10,7 +10,7 @@ from pypihub.sandbox.accounts import Caller, Refusal
 from pypihub.sandbox.answers import Answer, json_answer, message
 from pypihub.sandbox.endpoint import Asked, Endpoint, Premises, Reply
 from pypihub.sandbox.execution import Engine, Question
-from pypihub.sandbox.gate import forbidden_without_agent, sso_header
+from pypihub.sandbox.gate import expiry_header, forbidden_without_agent, sso_header
 from pypihub.sandbox.quotas import Allowance
 
 _DOCUMENTATION = "https://docs.github.com/graphql"
@@ -55,6 +55,7 @@ class GraphQL(Endpoint):
             "x-github-media-type": "github.v4; format=json",
             **({} if caller.fine_grained else {"x-oauth-scopes": ", ".join(sorted(caller.scopes))}),
             **result.allowance.headers,
+            **expiry_header(caller),
             **(sso_header(caller) if caller.refusal is Refusal.SAML else {}),
         }
         answer = json_answer(200, payload, headers)

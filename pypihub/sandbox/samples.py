@@ -21,10 +21,14 @@ def sample_wheel(
     requires: Collection[str] = (),
     requires_python: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
+    headers: Collection[str] = (),
+    description: str = "",
 ) -> tuple[str, bytes]:
     """Return the file name and the bytes of a pure-Python wheel with one importable module.
 
     :param requires: requirements for METADATA, such as ``"other>=1"``.
+    :param headers: more lines for METADATA, such as ``"Summary: It does a lot"``.
+    :param description: the README, METADATA's body.
     :param extra_files: more files by their path in the wheel.
     """
     stem, module, number = _stem(name, version)
@@ -32,7 +36,7 @@ def sample_wheel(
     files = {
         f"{module}.py": _module(number),
         **(extra_files or {}),
-        f"{info}/METADATA": _metadata(name, number, requires, requires_python),
+        f"{info}/METADATA": _metadata(name, number, requires, requires_python, headers, description),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: pypihub\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
@@ -76,13 +80,22 @@ def _module(version: str) -> bytes:
     return f'__version__ = "{version}"\n'.encode()
 
 
-def _metadata(name: str, version: str, requires: Collection[str], requires_python: str | None) -> bytes:
+def _metadata(
+    name: str,
+    version: str,
+    requires: Collection[str],
+    requires_python: str | None,
+    headers: Collection[str] = (),
+    description: str = "",
+) -> bytes:
     """Return the core metadata."""
-    lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}", f"Summary: A sample of {name}"]
+    lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}", *headers]
+    if not any(header.startswith("Summary:") for header in headers):
+        lines.append(f"Summary: A sample of {name}")
     if requires_python:
         lines.append(f"Requires-Python: {requires_python}")
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
-    return "\n".join([*lines, "", ""]).encode()
+    return "\n".join([*lines, "", description]).encode()
 
 
 def _record(files: Mapping[str, bytes], path: str) -> bytes:

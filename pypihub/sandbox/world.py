@@ -43,15 +43,17 @@ class World:
         *,
         scopes: Collection[str] = ("repo",),
         refuse: Refusal | None = None,
+        expires_at: datetime | None = None,
     ) -> str:
         """Give a user a token, and make the user when there is none; the token is made up when None is given.
 
         :param scopes: without ``repo`` the token sees public repositories only, and no drafts. ``contents:read`` or
             ``contents:write`` make it a fine-grained token, which reads, or reads and writes, where its user may.
         :param refuse: the reason for which every call with this token is refused.
+        :param expires_at: when it ends, which GitHub tells with each answer.
         """
         token = token or f"ghp_{secrets.token_hex(18)}"
-        self._callers[token] = Caller(self._account(login), frozenset(scopes), refuse)
+        self._callers[token] = Caller(self._account(login), frozenset(scopes), refuse, expires_at)
         return token
 
     def remove_token(self, token: str) -> None:
@@ -120,8 +122,10 @@ class World:
         self._repositories[repository.name_with_owner.lower()] = repository
 
     def authenticate(self, token: str) -> Caller | None:
-        """Return who owns a token; None for a bad one."""
-        return self._callers.get(token)
+        """Return who owns a token; None for a bad one, and one that has ended."""
+        caller = self._callers.get(token)
+        has_ended = caller is not None and caller.expires_at is not None and caller.expires_at <= self.now()
+        return None if has_ended else caller
 
     def account(self, login: str) -> Account | None:
         """Return the account of that login."""

@@ -12,30 +12,36 @@ from twisted.python.failure import Failure
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
-from pypihub.errors import UploadRefusedError
+from pypihub.errors import NotFoundError, UploadRefusedError
 from pypihub.github.credentials import Credentials
-from pypihub.index.names import normalize_project
-from pypihub.index.negotiate import Format, accepts_gzip, choose_format
+from pypihub.index.names import normalize_project, parse_owner
+from pypihub.index.negotiate import Format, accepts_gzip, choose_format, is_for_people
 from pypihub.web.auth import read_credentials
+from pypihub.web.browsing import Browsing
 from pypihub.web.front import Front
 from pypihub.web.pages import Found, Pages, Wish
 from pypihub.web.ready import Encoding
 from pypihub.web.responses import (
+    NOTHING_HERE,
     canonical_redirect,
     file_redirect,
     send_failure,
     send_file_head,
     send_metadata,
+    send_page,
     send_ready,
+    send_static,
     send_text,
 )
 from pypihub.web.streams import send_download
+from pypihub.web.templating import static_page
 from pypihub.web.uploads import Intake
 from pypihub.web.visits import VisitedRequest
 
 _ABOUT = f"PyPIHub {__version__}: the wheels and sdists in GitHub releases as a Python package index, at /simple/."
 _ABOUT_UPLOADS = "Packages are published here: POST a wheel or an sdist with twine, uv, poetry, pdm, hatch or flit."
 _SENDABLE = re.compile(rb"[\x20-\x7e]{1,200}")
+_PAGE = re.compile(r"[0-9]{1,4}", re.ASCII)
 METADATA = ".metadata"
 """What a wheel's URL ends with where its METADATA is meant (PEP 658)."""
 
@@ -51,18 +57,60 @@ class App:
     app.url_map.merge_slashes = False
 
     def __init__(
-        self, catalog: Catalog, pages: Pages, front: Front, seconds: Callable[[], float], *, proxies: bool
+        self,
+        catalog: Catalog,
+        pages: Pages,
+        browsing: Browsing,
+        front: Front,
+        seconds: Callable[[], float],
+        *,
+        proxies: bool,
     ) -> None:
         self._catalog = catalog
         self._pages = pages
+        self._browsing = browsing
         self._front = front
         self._seconds = seconds
         self._proxies = proxies
+        self._style = static_page("style.css", "text/css; charset=utf-8")
+        self._icon = static_page("icon.svg", "image/svg+xml")
 
     @app.route("/", methods=["GET"])
-    def about(self, request: VisitedRequest) -> bytes:
-        """What this is."""
-        return send_text(request, _ABOUT)
+    async def home(self, request: VisitedRequest) -> bytes:
+        """What this is; in a browser, all projects of the owner."""
+        request.setHeader("Vary", "Accept")
+        return await self._overview(request, None) if _is_for_people(request) else send_text(request, _ABOUT)
+
+    @app.route("/<owner>/", methods=["GET"])
+    async def owner(self, request: VisitedRequest, owner: str) -> bytes:
+        """In a browser, all projects of the owner."""
+        if not _is_for_people(request) or parse_owner(owner) is None:
+            raise NotFoundError(NOTHING_HERE)
+        return await self._overview(request, owner)
+
+    @app.route("/project/<project>/", methods=["GET"])
+    @app.route("/<owner>/project/<project>/", methods=["GET"])
+    async def about(self, request: VisitedRequest, project: str, owner: str | None = None) -> bytes:
+        """A project, for people."""
+        if (owner, project) == (None, "simple") and not _is_for_people(request):
+            return await self.root(request, "project")  # tools mean the index of an owner of that name
+        wish = self._wish(request, owner)
+        name = normalize_project(project)
+        slash = request.path.endswith(b"/")
+        if name != project or not slash:
+            return canonical_redirect(request, f"{'../' if slash else ''}{name}/")
+        version = _argument(request, "version") or None
+        return self._send(request, wish, await self._browsing.project(wish, name, version, is_below=owner is not None))
+
+    @app.route("/static/style.css", methods=["GET"])
+    def style(self, request: VisitedRequest) -> bytes:
+        """The style sheet of the pages for people."""
+        return send_static(request, self._style)
+
+    @app.route("/static/icon.svg", methods=["GET"])
+    def icon(self, request: VisitedRequest) -> bytes:
+        """Their icon."""
+        return send_static(request, self._icon)
 
     @app.route("/simple/", methods=["GET"])
     @app.route("/<owner>/simple/", methods=["GET"])
@@ -138,12 +186,22 @@ class App:
         self._front.remember(request, credentials, ready)
         return send_ready(request, ready)
 
+    async def _overview(self, request: VisitedRequest, owner: str | None) -> bytes:
+        wish = self._wish(request, owner)
+        if not request.path.endswith(b"/"):
+            return canonical_redirect(request, f"{owner}/")
+        search, page = _argument(request, "q"), _argument(request, "page")
+        number = int(page) if _PAGE.fullmatch(page) else 1
+        found = await self._browsing.owner(wish, search, number, is_below=owner is not None)
+        return self._send(request, wish, found)
+
     def _wish(self, request: VisitedRequest, owner: str | None) -> Wish:
         """What the request says of any page; raises the error for a caller who is turned away."""
         credentials = _credentials(request, owner)
         self._catalog.admit(credentials)
         encoding: Encoding = "gzip" if accepts_gzip(_header(request, "accept-encoding")) else "identity"
-        return Wish(credentials, encoding, fresh="no-cache" in _header(request, "cache-control").lower())
+        fresh = "no-cache" in _header(request, "cache-control").lower()
+        return Wish(credentials, encoding, fresh, for_people=_is_for_people(request))
 
     def _send(self, request: VisitedRequest, wish: Wish, found: Found) -> bytes:
         self._front.remember(request, wish.credentials, found.key)
@@ -151,8 +209,11 @@ class App:
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]  # Klein's type for it wants any IRequest
     def failed(self, request: VisitedRequest, failure: Failure) -> Any:
-        """Every error of every handler."""
-        return send_failure(request, failure)
+        """Every error of every handler: a line of text, and around it a page in a browser."""
+        line = send_failure(request, failure)
+        if not _is_for_people(request):
+            return line
+        return send_page(request, self._browsing.trouble(request.path.count(b"/") - 1, request.code, line.decode()))
 
 
 def _credentials(request: VisitedRequest, owner: str | None) -> Credentials:
@@ -176,3 +237,12 @@ def _wanted(request: VisitedRequest) -> dict[str, str]:
 def _format(request: VisitedRequest) -> Format:
     wanted = request.args.get(b"format", [None])[0]
     return choose_format(_header(request, "accept"), wanted.decode("latin-1") if wanted is not None else None)
+
+
+def _is_for_people(request: VisitedRequest) -> bool:
+    return is_for_people(_header(request, "accept"))
+
+
+def _argument(request: VisitedRequest, name: str) -> str:
+    """A value of the URL's query, empty without one."""
+    return str(request.args.get(name.encode(), [b""])[0].decode(errors="replace"))

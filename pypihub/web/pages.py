@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 from twisted.internet.interfaces import IReactorTime
 
 from pypihub.catalog.catalog import Catalog
@@ -16,12 +17,14 @@ from pypihub.catalog.snapshots import Snapshot
 from pypihub.github.credentials import Credentials
 from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.legacy import describing_wheel, legacy_page, shown_version
+from pypihub.index.model import Listing, Project
 from pypihub.index.names import Owner
 from pypihub.index.negotiate import Format
 from pypihub.index.simple import Page, project_page, root_page
 from pypihub.tally import Tally
 from pypihub.web.ready import WORTH_IT, Encoding, Ready, ready_page
 
+_PEOPLE = " for people"  # behind a path, where the page differs from that for tools
 UNFINISHED = 0.5
 """Seconds for which a page serves while more is being found out about its files."""
 
@@ -39,11 +42,15 @@ class PageKey:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a caller says of any page: who they are, how it is to be encoded, and whether GitHub must be asked."""
+    """What a caller says of any page: who they are, how it is to be encoded, and whether GitHub must be asked.
+
+    It is `for_people` where a browser asks.
+    """
 
     credentials: Credentials
     encoding: Encoding
     fresh: bool
+    for_people: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,16 @@ class Found:
     key: PageKey
     ready: Ready
     snapshot: Snapshot[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A project, the version of it that is shown, METADATA of that, and whether more is being found out."""
+
+    project: Project
+    version: Version
+    metadata: bytes | None
+    is_pending: bool
 
 
 Render = Callable[[], Awaitable[tuple[Page, bool]]]
@@ -87,47 +104,56 @@ class Pages:
         """The page of all projects."""
         snapshot = await self._catalog.root(wish.credentials, fresh=wish.fresh)
 
-        async def render() -> tuple[Page, bool]:
-            return root_page(snapshot.content(), form), False
+        for_people = wish.for_people and form is Format.TEXT_HTML
 
-        return await self._find(self._key(wish, "simple", form), snapshot, render)
+        async def render() -> tuple[Page, bool]:
+            return root_page((project.name for project in snapshot.content()), form, for_people=for_people), False
+
+        return await self.find(wish, "simple" + _PEOPLE * for_people, form, snapshot, render)
 
     async def project(self, wish: Wish, name: NormalizedName, form: Format) -> Found:
         """The page of a project's files."""
         snapshot = await self._catalog.snapshot(wish.credentials, name, fresh=wish.fresh)
+        for_people = wish.for_people and form is Format.TEXT_HTML
 
         async def render() -> tuple[Page, bool]:
             project, is_pending = await self._catalog.project(wish.credentials, name, snapshot)
-            return project_page(project, form), is_pending
+            return project_page(project, form, for_people=for_people), is_pending
 
-        return await self._find(self._key(wish, f"simple/{name}", form), snapshot, render)
+        return await self.find(wish, f"simple/{name}" + _PEOPLE * for_people, form, snapshot, render)
 
     async def legacy(self, wish: Wish, name: NormalizedName, version: str | None) -> Found:
         """The page of a project, or of one version of it, in the legacy JSON API."""
         snapshot = await self._catalog.snapshot(wish.credentials, name, fresh=wish.fresh)
 
         async def render() -> tuple[Page, bool]:
-            project, is_pending = await self._catalog.project(wish.credentials, name, snapshot)
-            shown = shown_version(project, version)
-            wheel = describing_wheel(project, shown)
-            metadata = await self._catalog.description(wish.credentials, wheel) if wheel else None
-            if wheel and wheel.core_metadata is True:  # it was read just now, and tells more of the files
-                project, is_pending = await self._catalog.project(wish.credentials, name, snapshot)
-            return legacy_page(project, shown, metadata, is_whole=version is None), is_pending
+            told = await self.tell(wish.credentials, name, snapshot, version)
+            page = legacy_page(told.project, told.version, told.metadata, is_whole=version is None)
+            return page, told.is_pending
 
         path = f"pypi/{name}" if version is None else f"pypi/{name}/{version}"
-        return await self._find(self._key(wish, path, None), snapshot, render)
+        return await self.find(wish, path, None, snapshot, render)
+
+    async def tell(
+        self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot[Listing], version: str | None
+    ) -> Told:
+        """The project with METADATA of the version, or of the newest; NotFoundError where there is no such version."""
+        project, is_pending = await self._catalog.project(credentials, name, snapshot)
+        shown = shown_version(project, version)
+        wheel = describing_wheel(project, shown)
+        metadata = await self._catalog.description(credentials, wheel) if wheel else None
+        if wheel and wheel.core_metadata is True:  # it was read just now, and tells more of the files
+            project, is_pending = await self._catalog.project(credentials, name, snapshot)
+        return Told(project, shown, metadata, is_pending)
 
     def stop(self) -> None:
         """Ends what is being rendered."""
         self._flights.stop()
 
-    def _key(self, wish: Wish, path: str, form: Format | None) -> PageKey:
+    async def find(self, wish: Wish, path: str, form: Format | None, snapshot: Snapshot[Any], render: Render) -> Found:
+        """The page at `path` below the owner as it was made for this snapshot, or made now."""
         who = self._hasher(wish.credentials.token)
-        return PageKey(who, wish.credentials.owner, path, form, wish.encoding)
-
-    async def _find(self, key: PageKey, snapshot: Snapshot[Any], render: Render) -> Found:
-        """The page as it was made for this snapshot, or made now."""
+        key = PageKey(who, wish.credentials.owner, path, form, wish.encoding)
         ready = self._memory.get(key)
         is_good = isinstance(ready, Ready) and ready.snapshot is snapshot and ready.until > self._reactor.seconds()
         self._tally.looks["page", "hit" if is_good else "miss"] += 1  # the visit is told of the listing

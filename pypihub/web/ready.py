@@ -67,6 +67,7 @@ def ready_page(page: Page, encoding: Encoding, snapshot: Snapshot[Any], until: f
         *encoded,
         ("Content-Length", str(len(body))),
         ("X-Content-Type-Options", "nosniff"),
+        *page.headers,
     ]
     return Ready(
         200,

@@ -31,6 +31,7 @@ from pypihub.errors import (
     URLTooLongError,
 )
 from pypihub.index.negotiate import matches_etag
+from pypihub.index.simple import Page
 from pypihub.web.ready import PRIVATE, Ready, ready_redirect
 
 _log = Logger("pypihub")
@@ -78,6 +79,24 @@ def send_ready(request: Request, ready: Ready, age: float | None = None) -> byte
         return b""
     request.setResponseCode(ready.code)
     return ready.body
+
+
+def send_static(request: Request, page: Page) -> bytes:
+    """A page that is the same for everyone."""
+    request.setHeader("ETag", page.etag)
+    request.setHeader("Cache-Control", "public, max-age=0, must-revalidate")
+    known = b",".join(request.requestHeaders.getRawHeaders(b"if-none-match", []))
+    if known and matches_etag(known.decode("latin-1"), page.etag):
+        request.setResponseCode(304)
+        return b""
+    return send_page(request, page)
+
+
+def send_page(request: Request, page: Page) -> bytes:
+    """A page with its own headers, whatever the client has."""
+    for name, value in page.headers:
+        request.setHeader(name, value)
+    return send_body(request, page.body, page.content_type)
 
 
 def send_body(request: Request, body: bytes, content_type: str) -> bytes:

@@ -10,13 +10,16 @@ OTHER = "other"
 
 _KINDS = {
     "about": rb"/",
+    "static": rb"/static/[^/]+",
     HEALTH: rb"/(healthz|readyz)",
     "root": rb"(/[^/]+)?/simple/?",
     "page": rb"(/[^/]+)?/(simple|legacy/\+simple)/[^/]+/?",
     "json": rb"(/[^/]+)?/pypi/[^/]+(/[^/]+)?/json/?",
     "metadata": rb"(/[^/]+)?/asset/[^/]+/[^/]+\.metadata",
     "file": rb"(/[^/]+)?/asset/[^/]+/[^/]+",
+    "project": rb"(/[^/]+)?/project/[^/]+/?",
     "upload": rb"(/[^/]+)?/legacy/?",
+    "owner": rb"/[\w-]+/?",
 }
 _PATH = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), path) for name, path in _KINDS.items()))
 _MOST_PATHS = 4000

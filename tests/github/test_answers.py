@@ -38,6 +38,7 @@ _DATA = {
     "repository": {
         "nameWithOwner": "octo/pkg",
         "isArchived": False,
+        "isPrivate": True,
         "releases": {"totalCount": 0, "pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []},
     }
 }

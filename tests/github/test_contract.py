@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,13 +24,14 @@ from twisted.web.client import Agent
 from pypihub.config import parse_config
 from pypihub.errors import NotFoundError, PyPIHubError, TokenRefusedError
 from pypihub.github.answers import UnknownFieldError
+from pypihub.github.calls import Call
 from pypihub.github.client import Client
 from pypihub.github.connecting import pooled_agent
 from pypihub.github.credentials import SignedURL, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.queries import ListingQuery, LookupQuery, PageSize
 from pypihub.github.transport import Transport
-from pypihub.index.model import Asset, Listing
+from pypihub.index.model import Asset, Home, Listing
 from pypihub.index.names import Owner, Repository
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 from pypihub.sandbox.server import Sandbox
@@ -119,7 +121,7 @@ async def test_a_listing_holds_releases_with_their_assets(upstream: Upstream) ->
 @ensureDeferred
 async def test_a_listing_can_be_read_from_both_ends(upstream: Upstream) -> None:
     async def ask(query: ListingQuery) -> tuple[list[str], int, ListingQuery | None]:
-        page, following = await upstream.client._answer(upstream.token, query)
+        page, following = await upstream.client._answer(upstream.token, Call.LISTING, query)
         return [part.release.id for part in page.parts], page.total, following
 
     listed = [release.id for release in (await upstream.listing()).releases]
@@ -147,8 +149,13 @@ class _Sight:
     def __init__(self, name: str) -> None:
         self.name = name.lower()
         self.seen: set[str] = set()
+        self.home: Home | None = None
 
-    def see(self, repository: str, filenames: Iterable[str]) -> None:
+    def meet(self, home: Home) -> None:
+        if home.name.lower() == self.name:
+            self.home = home
+
+    def see(self, repository: str, filenames: Iterable[str], published_at: datetime | None, *, is_yanked: bool) -> None:
         if repository.lower() == self.name:
             self.seen.update(filenames)
 
@@ -158,10 +165,13 @@ class _Sight:
 
 @ensureDeferred
 async def test_a_survey_of_the_owner_sees_the_same_files(upstream: Upstream) -> None:
-    releases = (await upstream.listing()).releases
+    listing = await upstream.listing()
+    releases = listing.releases
     sight = _Sight(upstream.repository.name)
     await upstream.client.survey(upstream.token, upstream.repository.owner, sight)
     assert sight.seen == {asset.name for each in releases if not each.is_draft for asset in each.assets if asset.size}
+    assert sight.home is not None
+    assert (sight.home.is_private, sight.home.is_archived) == (listing.is_private, listing.is_archived)
 
 
 @ensureDeferred
@@ -237,5 +247,13 @@ class _Unknown(LookupQuery):
 @ensureDeferred
 async def test_an_unknown_field_is_named(upstream: Upstream) -> None:
     with pytest.raises(UnknownFieldError) as caught:
-        await upstream.client._answer(upstream.token, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
+        await upstream.client._answer(upstream.token, Call.LISTING, _Unknown(("RA_kwDOAAAAAc4AAAAB",)))
     assert caught.value.field == "thereIsNoSuchField"
+
+
+@ensureDeferred
+async def test_a_tokens_standing_is_told(upstream: Upstream) -> None:
+    standing = await upstream.client.standing(upstream.token)
+    assert standing.points is not None
+    assert 0 < standing.points.remaining <= standing.points.limit
+    assert standing.points.reset_at.tzinfo is not None

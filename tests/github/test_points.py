@@ -17,7 +17,7 @@ from pypihub.index.names import Owner, Repository
 NOW = 1_800_000_000
 ME, OTHER = Token("ghp_mine"), Token("ghp_other")
 FINE = (
-    b'{"data":{"repository":{"nameWithOwner":"octo/pkg","isArchived":false,"releases":'
+    b'{"data":{"repository":{"nameWithOwner":"octo/pkg","isArchived":false,"isPrivate":true,"releases":'
     b'{"totalCount":0,"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[]}}}}'
 )
 PRIMARY = b'{"errors":[{"type":"RATE_LIMIT","message":"API rate limit already exceeded for user ID 1."}]}'

@@ -127,7 +127,7 @@ _RELEASES = {
     "pageInfo": {"hasNextPage": True, "endCursor": "r1"},
     "nodes": [_RELEASE, None],
 }
-_REPOSITORY = {"nameWithOwner": "Octo/Pkg", "isArchived": True, "releases": _RELEASES}
+_REPOSITORY = {"nameWithOwner": "Octo/Pkg", "isArchived": True, "isPrivate": False, "releases": _RELEASES}
 _ASSET_NODE = {
     "__typename": "ReleaseAsset",
     "name": "pkg-1.0.zip",
@@ -141,7 +141,8 @@ _ASSET_NODE = {
 def test_a_page_of_a_listing_is_read() -> None:
     page, following = _LISTING.decode(_raw({"repository": _REPOSITORY}))
     assert following == replace(_LISTING, after="r1")
-    assert (page.name_with_owner, page.is_archived, page.total, page.more) == ("Octo/Pkg", True, 7, "r1")
+    assert (page.name_with_owner, page.is_archived, page.is_private) == ("Octo/Pkg", True, False)
+    assert (page.total, page.more) == (7, "r1")
     (part,) = page.parts
     assert (part.release, part.more) == (Release("RE_1", True, None, (_READ,), tag="v1", title=""), "a1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import AssetsPage, ListingPage
-from pypihub.github.owned import DeeperQuery, OwnedPage, OwnedQuery, OwnedRepository
+from pypihub.github.owned import DeeperQuery, OwnedPage, OwnedQuery, OwnedRelease, OwnedRepository
 from pypihub.github.queries import AssetsQuery, ListingQuery, PageSize
 from pypihub.github.survey import MOST_CALLS, MOST_POINTS, survey
+from pypihub.index.model import Home
 from pypihub.index.names import Owner
 
 _OCTO = Owner("octo")
@@ -27,7 +29,10 @@ class _Sight:
         self.seen: dict[str, list[str]] = {}
         self._settled = set(settled)
 
-    def see(self, repository: str, filenames: Iterable[str]) -> None:
+    def meet(self, home: Home) -> None:
+        self.seen.setdefault(home.name, [])
+
+    def see(self, repository: str, filenames: Iterable[str], published_at: datetime | None, *, is_yanked: bool) -> None:
         self.seen.setdefault(repository, []).extend(filenames)
 
     def is_settled(self, repository: str) -> bool:
@@ -46,9 +51,11 @@ class _GitHub:
     def _repository(self, name: str, releases: int) -> OwnedRepository:
         total = self._totals[name]
         shown = min(releases, total)
-        files = tuple(f"{name}-{number}" for number in range(shown))
-        wide = tuple((f"RE_{name}_{number}", "c") for number in range(shown)) if self._wide else ()
-        return OwnedRepository(name, name, total, files, wide, "c" if total > shown else None)
+        cursor = "c" if self._wide else None
+        found = tuple(
+            OwnedRelease(f"RE_{name}_{number}", None, False, (f"{name}-{number}",), cursor) for number in range(shown)
+        )
+        return OwnedRepository(name, Home(name, "", True, False), total, found, "c" if total > shown else None)
 
     async def ask(self, query: Any) -> Any:
         self.asked.append(query)
@@ -154,7 +161,9 @@ def test_nobody_s_login_is_not_found() -> None:
         {"repositoryOwner": {"login": "octo", "repositories": None}},
         {"repositoryOwner": {"login": None}},
         _owner(nodes=None),
-        _owner(nodes=[{"id": "R_1", "nameWithOwner": "octo/a", "releases": None}]),
+        _owner(
+            nodes=[{"id": "R_1", "nameWithOwner": "octo/a", "isPrivate": True, "isArchived": False, "releases": None}]
+        ),
     ],
 )
 def test_partial_data_is_no_page(data: object) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypihub.errors import NotAcceptableError
-from pypihub.index.negotiate import Format, choose_format, matches_etag
+from pypihub.index.negotiate import Format, choose_format, is_for_people, matches_etag
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _HTML = "application/vnd.pypi.simple.v1+html"
@@ -133,3 +133,25 @@ def test_if_none_match_names_the_page(if_none_match: str, matches: bool) -> None
 def test_no_if_none_match_upsets(header: str) -> None:
     assert matches_etag(f'{header}, "abc"', '"abc"') in (True, False)
     assert not matches_etag(header.replace('"', "").replace("*", ""), '"abc"')
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", True),  # browsers
+        ("text/html", True),
+        ("text/html;q=0.9, */*;q=0.8", True),
+        ("*/*", False),  # curl, hatch
+        ("", False),
+        ("text/html;q=0", False),
+        # pip, uv, poetry
+        (
+            "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01",
+            False,
+        ),
+        ("application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01", False),
+        ("application/json", False),
+    ],
+)
+def test_browsers_want_html_more_than_anything_else(accept: str, expected: bool) -> None:
+    assert is_for_people(accept) is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from pypihub.config import Pattern
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.index import projects as module
 from pypihub.index.mapping import Mapping, Rule
+from pypihub.index.model import Home, ListedProject
 from pypihub.index.names import FileNames, Owner, normalize_project
 from pypihub.index.projects import Projects
 
@@ -122,3 +124,42 @@ def test_a_project_is_listed_where_a_page_shows_the_file(words: list[str], end: 
     listed = _projects("mono", filename, rules=(_ALL_IN_MONO,))
     assert set(listed) <= showing
     assert len(listed) == min(len(showing), 1)
+
+
+def _listed(*seen: tuple[str, str, bool], rules: tuple[Rule, ...] = ()) -> list[ListedProject]:
+    """What is listed of a repository `Mono` whose releases hold a file each: its name, the day of May, yanked."""
+    projects = Projects(Owner("octo"), Mapping(rules))
+    projects.meet(Home("Mono", "All of it", True, False))
+    for filename, day, is_yanked in seen:
+        projects.see("Mono", [filename], datetime(2026, 5, int(day), tzinfo=UTC), is_yanked=is_yanked)
+    return list(projects.listed())
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ([("1.9", False), ("1.10", False), ("1.2", False)], ("1.10", 2, False)),
+        ([("1.0", False), ("2.0rc1", False)], ("1.0", 1, False)),
+        ([("1.0", False), ("2.0", True)], ("1.0", 1, False)),
+        ([("1.0rc1", False), ("2.0", True)], ("1.0rc1", 1, False)),
+        ([("1.0", True), ("2.0", True)], ("2.0", 2, True)),
+        ([("1.0", False), ("1.0.0", False)], ("1.0", 1, False)),
+    ],
+)
+def test_the_newest_version_is_the_one_that_would_be_installed(
+    versions: list[tuple[str, bool]], expected: tuple[str, int, bool]
+) -> None:
+    seen = [(f"mono-{version}.tar.gz", str(day), is_yanked) for day, (version, is_yanked) in enumerate(versions, 1)]
+    (listed,) = _listed(*seen)
+    version, day, is_yanked = expected
+    assert (listed.version, listed.is_yanked) == (version, is_yanked)
+    assert listed.published_at == datetime(2026, 5, day, tzinfo=UTC)
+    assert (listed.home.name, listed.is_alone) == ("Mono", True)
+
+
+def test_projects_that_share_a_repository_have_a_version_each() -> None:
+    one, two = _listed(("one-1.0.tar.gz", "1", False), ("two-2.0.tar.gz", "2", False), rules=(_ALL_IN_MONO,))
+    assert [(each.name, each.version, each.is_alone) for each in (one, two)] == [
+        ("one", "1.0", False),
+        ("two", "2.0", False),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +34,16 @@ async def test_with_a_bad_token(box: Any) -> None:
         "status": "401",
     }
     assert [call.status for call in box.sandbox.calls] == [401]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_token_tells_its_end_and_is_bad_from_then_on(box: Any) -> None:
+    token = box.world.add_token("octo", expires_at=box.clock.moment + timedelta(hours=1))
+    answer = await box.post("{ rateLimit { cost } }", token=token)
+    assert answer.headers["github-authentication-token-expiration"] == "2026-01-01 01:00:00 UTC"
+    assert "github-authentication-token-expiration" not in (await box.post("{ rateLimit { cost } }")).headers
+    box.clock.advance(3600)
+    assert (await box.post("{ rateLimit { cost } }", token=token)).code == 401
 
 
 @pytest.mark.parametrize("place", ["graphql_url", "api_url"])

@@ -21,6 +21,7 @@ from pypihub.config import (
     Limits,
     Log,
     Metrics,
+    Pages,
     Pattern,
     Publish,
     Replace,
@@ -119,13 +120,14 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
     `drain` (in seconds), `owners`, `timeout`, `replace` (pairs), `mode` (of downloads), `max_size` (of uploads, in
     bytes), `cache` (a folder; memory without one), `ttl` and `stale` (of the cache, in seconds; without them every page
     is asked for anew) go into its configuration, as do the keys of `[server]`, `[log]` and `[limits]` in the
-    dictionaries `server`, `log` and `limits`. With `metrics` there is an endpoint for them, with `tls` (crt and key) it
-    serves https. The rest goes to the Sandbox.
+    dictionaries `server`, `log` and `limits`, and `remote_images` of `[pages]`. With `metrics` there is an endpoint for
+    them, with `tls` (crt and key) it serves https. The rest goes to the Sandbox.
     """
     github = GitHub(**{key: options.pop(key) for key in ("owners", "timeout") if key in options})
     cache = str(options.pop("cache", ""))
     rules = tuple(Replace(patt=Pattern(patt), repl=repl) for patt, repl in options.pop("replace", ()))
     mode = options.pop("mode", "redirect")
+    pages = Pages(remote_images=options.pop("remote_images", False))
     publish = Publish(max_size=Bytes(options.pop("max_size", Publish().max_size)))
     ttl, stale = options.pop("ttl", 1e-6), options.pop("stale", 1e-6)
     tls = options.pop("tls", None)
@@ -144,6 +146,7 @@ async def start_hub(reactor: Any, **options: Any) -> Hub:
         publish=publish,
         limits=limits,
         server=Server(**server),
+        pages=pages,
         log=log,
         metrics=metrics,
         github=msgspec.structs.replace(github, api_url=sandbox.api_url, graphql_url=sandbox.graphql_url, replace=rules),

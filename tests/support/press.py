@@ -20,7 +20,7 @@ from pypihub.catalog.listings import Listings
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.publishing import CheckArchive, Publishing
-from pypihub.catalog.roots import Names, Roots
+from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
@@ -130,7 +130,7 @@ class Press:
         mapping, memory = Mapping(), Memory[object, object](1_000_000)
         self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
         self.listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=600, stale=600)
-        roots = Listings(Roots(client, mapping).projects, Names, hasher, memory, reactor, ttl=600, stale=600)
+        roots = Listings(Roots(client, mapping).projects, ListedProjects, hasher, memory, reactor, ttl=600, stale=600)
         self.catalog_repository = mapping.repository(Owner("octo"), canonicalize_name("demo"))
         refused = RefusedTokens(hasher, reactor.seconds)
         self.catalog = Catalog(

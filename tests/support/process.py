@@ -21,7 +21,8 @@ _LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_")
 class Process(ProcessProtocol):
     """A running command. `code` is its exit status once it ended, negative for a signal.
 
-    It has no GitHub token of whoever runs the tests; `environment` is added to what remains.
+    It has no GitHub token of whoever runs the tests; `environment` is added to what remains. `in_terminal` gives it a
+    terminal of its own.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Process(ProcessProtocol):
         cwd: Path,
         timeout: float = 60,
         environment: Mapping[str, str] | None = None,
+        in_terminal: bool = False,
     ) -> None:
         self.out = self.err = ""
         self.code: int | None = None
@@ -41,7 +43,9 @@ class Process(ProcessProtocol):
         program = str(BIN / command[0]) if (BIN / command[0]).exists() else command[0]
         clean = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
         words = [program, *command[1:]]
-        self._process = reactor.spawnProcess(self, program, words, {**clean, **(environment or {})}, str(cwd))
+        self._process = reactor.spawnProcess(
+            self, program, words, {**clean, **(environment or {})}, str(cwd), usePTY=in_terminal
+        )
 
     @property
     def pid(self) -> int:
@@ -49,6 +53,15 @@ class Process(ProcessProtocol):
 
     def signal(self, name: str) -> None:
         self._process.signalProcess(Signals[f"SIG{name}"])
+
+    def tells(self, text: str) -> None:
+        """Gives it this input, and no more."""
+        self.types(text)
+        self._process.closeStdin()
+
+    def types(self, text: str) -> None:
+        """Gives it this input, and maybe more later."""
+        self._process.write(text.encode())
 
     def outReceived(self, data: bytes) -> None:
         self.out += data.decode()

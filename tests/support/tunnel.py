@@ -20,13 +20,13 @@ class Ports:
         self.reactor = reactor
         self._ports: list[Any] = []
 
-    async def secure(self, url: str, folder: Path) -> tuple[str, Path]:
+    async def secure(self, url: str, folder: Path, interface: str = "127.0.0.1") -> tuple[str, Path]:
         """The same origin by https, as localhost, and the file of the authority to trust."""
         pem = write_certificate(folder / "github.crt", folder / "github.key")
         certificate = PrivateCertificate.loadPEM((folder / "github.key").read_bytes() + pem)
         factory = ProxyFactory("127.0.0.1", int(url.rpartition(":")[2]))
         factory.noisy = False
-        endpoint = SSL4ServerEndpoint(self.reactor, 0, certificate.options(), interface="127.0.0.1")
+        endpoint = SSL4ServerEndpoint(self.reactor, 0, certificate.options(), interface=interface)
         port = await endpoint.listen(factory)
         self._ports.append(port)
         return f"https://localhost:{port.getHost().port}", folder / "github.crt"

@@ -187,7 +187,9 @@ def test_a_client_is_known_by_its_user_agent(agent: str, name: str) -> None:
         ("/asset/1/demo.whl", "file"), ("/octo/asset/1/demo.whl", "file"), ("/asset/1/demo.whl.metadata", "metadata"),
         ("/pypi/demo/json", "json"), ("/octo/pypi/demo/1.0/json", "json"),
         ("/legacy/", "upload"), ("/octo/legacy/", "upload"), ("/favicon.ico", "other"), ("//", "other"),
-        ("/" + "a" * 5000, "other"), ("*", "other"), ("/a/b/c/d/e", "other"), ("/healthz/", "other"),
+        ("/" + "a" * 5000, "other"), ("*", "other"), ("/a/b/c/d/e", "other"), ("/healthz/", "owner"),
+        ("/octo", "owner"), ("/project/demo/", "project"), ("/octo/project/demo", "project"),
+        ("/static/style.css", "static"),
     ],
 )  # fmt: skip
 def test_every_path_is_of_a_kind(path: str, route: str) -> None:

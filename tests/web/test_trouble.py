@@ -388,7 +388,7 @@ async def test_times_without_a_zone_are_trouble(hub: Hub, data: bytes) -> None:
     publish(hub)
     asset = b'{"id":"RA_1","name":"demo-1.zip","size":5,"createdAt":' + data + b"}"
     body = (
-        b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"releases":{"totalCount":1,"pageInfo":'
+        b'{"data":{"repository":{"nameWithOwner":"octo/demo","isArchived":false,"isPrivate":true,"releases":{"totalCount":1,"pageInfo":'
         b'{"hasNextPage":false,"endCursor":null},"nodes":[{"id":"RE_1","isDraft":false,"publishedAt":null,'
         b'"tagName":"v1","name":null,"releaseAssets":{"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":['
         + asset
