@@ -82,7 +82,7 @@ async def test_what_served_before_is_gone_once_its_last_request_is_answered(hub:
         await deferLater(hub.reactor, 0.001)
     serving = serving_of(hub)
     house = weakref.ref(serving._house)
-    pool = serving._house.pool
+    pool = serving._house.github.pool
     await serving.reload(for_others(hub))
     assert house() is not None
     assert (await asking).code == 200

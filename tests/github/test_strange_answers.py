@@ -187,12 +187,8 @@ def outcome(work: Work, code: int, body: bytes, lines: list[tuple[str, str]]) ->
 @pytest.mark.parametrize("work", [name for name in WORK if name not in ("read", "hash", "open")])
 def test_one_thing_wrong_in_a_body(work: str) -> None:
     doing, true = WORK[work]
-    for number, body in enumerate(single_faults(true)):
-        if number % STEP == 0:
-            outcome(doing, 422 if work == "rejected" else 200, body, [])
-
-
-STEP = 1
+    for body in single_faults(true):
+        outcome(doing, 422 if work == "rejected" else 200, body, [])
 
 
 @pytest.mark.parametrize("work", WORK)

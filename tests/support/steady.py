@@ -134,7 +134,7 @@ async def is_idle(hub: Hub) -> None:
     await until(hub, lambda: places._free == MOST_AT_ONCE, "a place is not given back")
     assert (places._taken, places._queues, places._waiting) == ({}, {}, 0)
     for _ in range(5000):  # one that just became idle comes to the pool in its time
-        await house.pool.closeCachedConnections()
+        await house.github.pool.closeCachedConnections()
         if hub.sandbox.connections == 0:
             return
         await deferLater(hub.reactor, 0.001)
