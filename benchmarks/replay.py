@@ -52,13 +52,13 @@ class Replay(Resource):
         return NOT_DONE_YET
 
     async def _answer(self, request: Request) -> None:
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
         body = request.content.read()
         self._listings += b"query Listing" in body
         key = request.method, request.uri, body
         if key not in self._answers:
             self._answers[key] = await self._ask(request, body)
-        gone: list[object] = []
-        request.notifyFinish().addErrback(gone.append)
         await deferLater(reactor, self._seconds)
         if gone:
             return
