@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from pypihub.catalog.delivery import Published
-from pypihub.errors import BusyError
+from pypihub.errors import BusyError, ForbiddenError
 from pypihub.github.credentials import Credentials
 from pypihub.index.uploads import Received
 from pypihub.web.auth import read_credentials
@@ -24,6 +24,7 @@ _log = Logger("pypihub")
 MOST_AT_ONCE = 50
 """Uploads whose files are on the disk at once, those that are being published included."""
 
+_OF_BROWSERS = (b"origin", b"sec-fetch-site")  # with each POST; no page can leave them out, and no tool has them
 _URL = re.compile(rb"/(?:(?P<owner>[^/]+)/)?(?:legacy|simple)/?")
 
 
@@ -47,11 +48,14 @@ class Uploads:
         """The upload of a POST whose head this is; None for a URL that takes none.
 
         Raises what `read_credentials`, `read_boundary` and `admit` do, UploadTooLargeError where the head tells so
-        already, and BusyError.
+        already, and BusyError. Raises ForbiddenError for a browser, which sends the credentials that it was given for
+        pages wherever any other site's page tells it to.
         """
         match = _URL.fullmatch(unquote_to_bytes(uri.partition(b"?")[0]))
         if match is None:
             return None
+        if any(headers.hasHeader(name) for name in _OF_BROWSERS):
+            raise ForbiddenError("Browsers cannot publish here, for any page could make them: use a tool.")
         owner = match["owner"].decode(errors="replace") if match["owner"] is not None else None
         credentials = read_credentials(headers.getRawHeaders(b"authorization", [None])[0], owner)
         self._admit(credentials)

@@ -20,6 +20,8 @@ from support.gallery import OWNER, PROJECT, hang
 from support.hub import Hub
 from twisted.internet.threads import deferToThread
 
+from pypihub.sandbox.samples import sample_wheel
+
 _SERVER = "packages.example.com"
 _FLAGS = (
     "--headless=new",
@@ -143,6 +145,39 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         assert browser.hosts == {urlsplit(hub.url).netloc}
 
     await deferToThread(walk)
+
+
+_FORGED = """
+const [url, name, content, done] = arguments;
+const form = new FormData();
+const fields = {":action": "file_upload", protocol_version: "1", filetype: "bdist_wheel", metadata_version: "2.2"};
+const release = {name: "rocket-fuel", version: "9.0"};
+for (const [field, value] of Object.entries({...fields, ...release})) form.append(field, value);
+form.append("content", new Blob([Uint8Array.from(content)]), name);
+fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body: form}).then(() => done("sent"), done);
+"""
+
+
+@ensureDeferred
+async def test_another_site_s_page_cannot_publish_with_the_credentials_of_a_person_who_logged_in(
+    hub: Hub, browser: Browser
+) -> None:
+    token = hang(hub.world)
+    repository = hub.world.find_repository(OWNER, PROJECT)
+    assert repository is not None
+    before = set(repository.releases)
+
+    def walk() -> None:
+        driver = browser.driver
+        driver.get(hub.index_url(OWNER, token, "/"))
+        assert "8 projects" in browser.text()
+        driver.get(hub.sandbox.api_url)  # any other origin
+        name, content = sample_wheel(PROJECT, "9.0")
+        sent = driver.execute_async_script(_FORGED, f"{hub.url}/{OWNER}/legacy/", name, list(content))
+        assert sent == "sent"
+
+    await deferToThread(walk)
+    assert set(repository.releases) == before
 
 
 def _keep_both(browser: Browser, keep: Callable[[Browser, str], None], name: str, height: int = 900) -> None:

@@ -169,19 +169,21 @@ async def test_nobody_gets_another_s_404_from_the_cache(cached: Hub) -> None:
     assert (await cached.get("/simple/demo/", token=stranger)).code == 404
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
 @ensureDeferred
-async def test_every_route_wants_credentials_but_those_that_tell_nothing(hub: Hub) -> None:
+async def test_every_route_wants_credentials_but_those_that_tell_nothing(hub: Hub, accept: str) -> None:
+    """What is for people is not there for tools, or tells them what this is."""
     add(hub)
+    public = {"/legacy/": 200, "/octo/legacy/": 200, "/static/style.css": 200, "/static/icon.svg": 200}
+    if accept == "*/*":
+        public |= {"/": 200, "/octo/": 404}
     words = {"owner": "octo", "project": "demo", "asset_id": "RA_x", "filename": NAME, "version": "1.0", "name": "demo"}
     for rule in App.app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda field: words[field[1]], rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            # Pages for people are there for browsers alone; to tools `/` says what it is.
-            told = {"/": 200, "/octo/": 404} | ({"/legacy/": 200, "/octo/legacy/": 200} if method == "GET" else {})
-            answer = await hub.request(method, path, user=None)
-            assert answer.code == told.get(path, 200 if path.startswith("/static/") else 401), (method, path)
-            if path in ("/", "/octo/"):
-                assert (await hub.request(method, path, user=None, headers={"Accept": "text/html"})).code == 401
+            answer = await hub.request(method, path, user=None, headers={"Accept": accept})
+            expected = public.get(path, 401) if method == "GET" else 401
+            assert answer.code == expected, (method, path)
     for path in ("/admin", "/metrics", "/debug", "/config", "/status", "/stats", "/users", "/reload", "/shutdown"):
         assert (await hub.get(path, user=None)).code == 404
     assert hub.asked() == 0

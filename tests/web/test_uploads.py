@@ -145,6 +145,16 @@ async def test_what_the_publisher_refuses_is_the_reason_and_the_body(hub: Hub, p
     assert answer.text == "File already exists.\n"
 
 
+@pytest.mark.parametrize("header", ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"])
+@ensureDeferred
+async def test_a_browser_cannot_publish_whoever_tells_it_to(hub: Hub, publisher: Publisher, header: str) -> None:
+    wire = await connect(hub)
+    wire.send_head("/legacy/", f"Content-Length: {len(demo())}", header)
+    assert await wire.answered() == 403
+    assert publisher.came == []
+    wire.hang_up()
+
+
 @ensureDeferred
 async def test_the_urls_say_what_they_are_for(hub: Hub) -> None:
     for path in ("/legacy/", "/octo/legacy/"):
