@@ -52,6 +52,7 @@ class Many(Resource):
         listing = {
             "nameWithOwner": f"{variables['owner']}/{variables['name']}",
             "isArchived": False,
+            "isPrivate": True,
             "releases": {"totalCount": self._files, "pageInfo": NO_MORE, "nodes": releases},
         }
         return json.dumps({"data": {"repository": listing}}).encode()

@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-ENTRY = 400
-"""Bytes that an entry takes beside its content: the key, the objects around the bytes, the place in the dictionary."""
+ENTRY = 800
+"""Bytes that an entry takes beside its content: the key, the objects around the bytes, the place in the dictionary, and
+what the allocator leaves unused around them."""
 
 
 class Memory(Generic[K, V]):
