@@ -15,7 +15,7 @@ from pypihub.index.names import Owner, Repository
 
 MOST_OF_A_PAGE = 1000
 MOST_FILES = 20_000
-COST = 600
+COST = 750
 """Bytes that a file takes here, about."""
 _SHARE = 8  # a part of the memory that this may take
 

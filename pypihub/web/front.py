@@ -28,7 +28,7 @@ from pypihub.web.visits import FRONT, VisitedRequest
 
 MOST_KNOWN = 50_000
 """Requests that are remembered."""
-COST = 300
+COST = 500
 """Bytes that each takes, about."""
 _UNKNOWN = (None, "", None)
 _SHARE = 16  # a part of the memory that they may take
