@@ -135,6 +135,7 @@ async def soak(reactor: Any, folder: Path, options: argparse.Namespace) -> None:
     config = folder / "hub.toml"
     config.write_text(
         f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\n[cache]\ndirectory = ""\nttl = "2s"\n'
+        "[limits]\nfailed_logins_per_minute = 100000\n"  # all clients have one address, and some a bad token
         f'[github]\ntimeout = "2s"\napi_url = "{sandbox.api_url}"\ngraphql_url = "{sandbox.graphql_url}"\n'
     )
     hub = Server(reactor, "-m", "pypihub", "-c", str(config))
