@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pypihub.config import Server
+from pypihub.config import Config, Server
 from pypihub.daemon.listening import in_force
 from pypihub.daemon.notify import Announced
 from pypihub.errors import ConfigError
@@ -47,11 +48,23 @@ class Reloads:
             self.begin()
 
 
-def tell_of_restart(old: Server, new: Server) -> None:
-    """A line that names what of a new `[server]` does not apply to ports that are open."""
-    used = in_force(old, new)
-    names = [field.name for field in msgspec.structs.fields(Server)]
-    keys = [f"server.{name}" for name in names if getattr(used, name) != getattr(new, name)]
+def tell_of_restart(started: Config, server: Server, new: Config) -> None:
+    """A line that names what of a new configuration does not apply.
+
+    That is what ports cannot have that are open, `server` being in force for them, and what the process was `started`
+    with of `[log]` and `[metrics]`.
+    """
+    tables: list[tuple[str, Struct, Struct]] = [
+        ("server", in_force(server, new.server), new.server),
+        ("log", msgspec.structs.replace(started.log, access=new.log.access), new.log),
+        ("metrics", started.metrics, new.metrics),
+    ]
+    keys = [
+        f"{table}.{field.name}"
+        for table, used, wanted in tables
+        for field in msgspec.structs.fields(used)
+        if getattr(used, field.name) != getattr(wanted, field.name)
+    ]
     if keys:
         _log.warn("Takes effect after a restart only: {keys}", keys=", ".join(keys))
 

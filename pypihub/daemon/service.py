@@ -62,7 +62,7 @@ def announced(
     async def reload() -> None:
         config = load_config(file)
         if tells:
-            tell_of_restart(alone.serving.server, config.server)
+            tell_of_restart(alone.serving.started, alone.serving.server, config)
         await alone.serving.reload(config)
 
     return obeying(service, Reloads(reload, service).begin, reactor)

@@ -30,10 +30,11 @@ class Serving(Service):
 
     In the end, while nothing listens any more, it waits for the answers under way, then ends the background. `build`
     makes the house of a configuration, and `doors` are those of the ports that are, or will be, open. `opened` fires
-    once the store is open. The `tally` goes on from house to house.
+    once the store is open; `started` is the configuration of that moment. The `tally` goes on from house to house.
     """
 
     def __init__(self, config: Config, build: Callable[[Config, Tally], House], doors: Doors) -> None:
+        self.started = config
         self._server = config.server
         self._build = build
         self._doors = doors

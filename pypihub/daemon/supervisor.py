@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import Factory, ProcessProtocol
 
 from pypihub.catalog.publishing import LONGEST_END
-from pypihub.config import Config, Server, load_config
+from pypihub.config import Config, load_config
 from pypihub.daemon.listening import Listener, in_force, make_endpoints
 from pypihub.daemon.logs import Manner
 from pypihub.daemon.notify import FOR_THIS_PROCESS
@@ -65,7 +65,7 @@ def make_supervisor(
 
     workers = [Worker(number, spawn, reactor, watchdog, manner.write) for number in range(1, server.workers + 1)]
     listeners = [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
-    supervisor = Supervisor(server, file, workers, ports, listeners)
+    supervisor = Supervisor(config, file, workers, ports, listeners)
     if config.metrics.endpoint is not None:
         metrics_listener(config.metrics.endpoint, supervisor.metrics, reactor).setServiceParent(supervisor)
     return supervisor
@@ -89,14 +89,15 @@ class Supervisor(MultiService):
 
     def __init__(
         self,
-        server: Server,
+        config: Config,
         file: Path,
         workers: list[Worker],
         ports: OpenedPorts,
         listeners: list[Listener],
     ) -> None:
         super().__init__()
-        self._server = server
+        self._started = config
+        self._server = config.server
         self._file = file
         self._workers = workers
         self._ports = ports
@@ -139,7 +140,7 @@ class Supervisor(MultiService):
 
     async def reload(self) -> None:
         """Has the workers read the configuration again, and waits for them; raises ConfigError where it is no good."""
-        server = load_config(self._file).server
-        tell_of_restart(self._server, server)
-        self._server = in_force(self._server, server)
+        config = load_config(self._file)
+        tell_of_restart(self._started, self._server, config)
+        self._server = in_force(self._server, config.server)
         await gatherResults([worker.reload() for worker in self._workers])

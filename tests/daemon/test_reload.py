@@ -91,13 +91,15 @@ async def test_what_was_begun_before_is_finished(github: GitHub, run: Run) -> No
     assert await daemon.ends() == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @ensureDeferred
-async def test_what_takes_a_restart_is_told(github: GitHub, run: Run) -> None:
-    daemon = await serve(github, run, workers=1)
-    github.configure("tcp:0:interface=127.0.0.2", workers=2)
+async def test_what_takes_a_restart_is_told(github: GitHub, run: Run, workers: int) -> None:
+    daemon = await serve(github, run, workers=workers)
+    others = "[log]\naccess = false\nlevel = 'warn'\n[metrics]\nendpoint = 'tcp:0:interface=127.0.0.1'"
+    github.configure("tcp:0:interface=127.0.0.2", workers=3, github=others)
     await reload(daemon)
     said = await daemon.process.says("Takes effect after a restart only: ")
-    assert said == "server.endpoint, server.workers"
+    assert said == "server.endpoint, server.workers, log.level, metrics.endpoint"
     await daemon.ask()
     daemon.process.signal("TERM")
     assert await daemon.ends() == 0
