@@ -16,6 +16,8 @@ from pytest_twisted import ensureDeferred
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 from support.gallery import OWNER, PROJECT, hang
 from support.hub import Hub
 from twisted.internet.threads import deferToThread
@@ -65,6 +67,12 @@ class Browser:
 
     def text(self, selector: str = "main") -> str:
         return str(self.find(selector).text)
+
+    def follow(self, selector: str, *keys: str) -> None:
+        """Clicks there, or types there, and waits until another page is shown: a click comes back before that."""
+        before = self.find("html")
+        self.find(selector).send_keys(*keys) if keys else self.find(selector).click()
+        WebDriverWait(self.driver, 30, poll_frequency=0.05).until(staleness_of(before))
 
     def complaints(self) -> list[str]:
         """What the console said since it was read last; notes which hosts were asked meanwhile."""
@@ -119,10 +127,10 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         assert "Archived" in browser.text(".projects li:nth-child(5)")
         _keep_both(browser, keep, "projects")
 
-        browser.find("#q").send_keys("FUEL", Keys.RETURN)
+        browser.follow("#q", "FUEL", Keys.RETURN)
         assert "1 of 8 projects found for “FUEL”" in browser.text(".lead")
         _keep_both(browser, keep, "search", height=420)
-        browser.find(f"a[href$='project/{PROJECT}/']").click()
+        browser.follow(f"a[href$='project/{PROJECT}/']")
 
         assert browser.text("h1") == f"{PROJECT} 2.0.0"
         line = browser.find("#with-pip + dd code")
@@ -135,9 +143,9 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         assert "2.1.0rc1" in browser.text(".versions")
         _keep_both(browser, keep, "project", height=1260)
 
-        browser.find(".versions a[href='?version=1.2.0']").click()
+        browser.follow(".versions a[href='?version=1.2.0']")
         assert "This version is yanked: loses the last reading of a stream" in browser.text(".notice.bad")
-        browser.find(".notice a[href='./']").click()
+        browser.follow(".notice a[href='./']")
         assert browser.text("h1") == f"{PROJECT} 2.0.0"
         assert driver.title == f"{PROJECT} 2.0.0 – PyPIHub", "nothing of a README is run"
         assert token not in driver.page_source
