@@ -15,14 +15,20 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("demo", "test", "lint")}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+_EXTRAS = PROJECT["optional-dependencies"]
+LOCKS = {
+    "requirements.lock": PROJECT["dependencies"],
+    "requirements-dev.lock": [*PROJECT["dependencies"], *_EXTRAS["demo"], *_EXTRAS["test"], *_EXTRAS["lint"]],
+    "requirements-docs.lock": PYPROJECT["dependency-groups"]["docs"],
+}
+"""What the project wants of each."""
 
 
-def wanted(extras: tuple[str, ...]) -> Iterator[Requirement]:
-    """What the project wants, itself left out."""
-    texts = [*PROJECT["dependencies"], *(text for extra in extras for text in PROJECT["optional-dependencies"][extra])]
-    return (each for each in map(Requirement, texts) if each.name != PROJECT["name"])
+def wanted(lock: str) -> Iterator[Requirement]:
+    """What a lock is to have, the project itself left out."""
+    return (each for each in map(Requirement, LOCKS[lock]) if each.name != PROJECT["name"])
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -30,7 +36,7 @@ def test_a_lock_pins_all_that_the_project_wants_in_a_version_that_it_takes(lock:
     pins: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE):
         pins.setdefault(name, []).append(version)
-    for requirement in wanted(LOCKS[lock]):
+    for requirement in wanted(lock):
         versions = pins.get(canonicalize_name(requirement.name))
         assert versions, f"{requirement.name} is not in {lock}: run .ci/lock"
         assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: run .ci/lock"

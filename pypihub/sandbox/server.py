@@ -33,6 +33,8 @@ class Sandbox:
     :param url_lifetime: for how many seconds a signed storage address is good.
     :param web_urls: GraphQL gives the address of a web page as an asset's `url`, not of the storage.
     :param stream_assets: REST answers an asset download with the bytes, not with a redirect.
+    :param known_as: the origins that it gives out in place of its own, in the order API, storage, uploads, where
+        clients know it by other names.
     :param quota: points an hour for each user, refused beyond; None counts and refuses nothing.
 
     `faults` plans failures, `calls` records what was asked, the latest last, and `quotas` counts what it cost. The
@@ -54,6 +56,7 @@ class Sandbox:
         url_lifetime: float = 300.0,
         web_urls: bool = False,
         stream_assets: bool = False,
+        known_as: tuple[str, str, str] | None = None,
         quota: int | None = None,
     ) -> None:
         self.world = world
@@ -65,6 +68,7 @@ class Sandbox:
         self._url_lifetime = url_lifetime
         self._web_urls = web_urls
         self._stream_assets = stream_assets
+        self._known_as = known_as
         self.quotas = Quotas(quota)
         self._listening: list[tuple[IListeningPort, Connected]] = []
 
@@ -86,10 +90,8 @@ class Sandbox:
         self.api_url, self.storage_url, self.uploads_url = [await self._listen(one) for one in (api, storage, uploads)]
         self.graphql_url = f"{self.api_url}/graphql"
         links = Links(
-            self.api_url,
-            self.storage_url,
-            self.uploads_url,
-            self.world.now,
+            *(self._known_as or (self.api_url, self.storage_url, self.uploads_url)),
+            now=self.world.now,
             lifetime=self._url_lifetime,
             web_urls=self._web_urls,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,8 +23,9 @@ def write_certificate(
     name: str = "localhost",
     issuer_name: str | None = None,
     is_authority: bool = True,
+    hosts: Iterable[str] = (),
 ) -> bytes:
-    """Writes a certificate for localhost and its key as PEM; the certificate's bytes.
+    """Writes a certificate for localhost (and `hosts`) and its key as PEM; the certificate's bytes.
 
     `private` is the certificate's key where its kind matters; `issuer` signs it, by default a key of its own. The
     common names are `name` and `issuer_name`, by default the same.
@@ -33,7 +35,8 @@ def write_certificate(
     subject, issued_by = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer_name or name)
     )
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    known_as = [x509.DNSName(host) for host in ("localhost", *hosts)]
+    names = x509.SubjectAlternativeName([*known_as, x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()

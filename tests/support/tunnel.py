@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,17 @@ class Ports:
 
 
 class ConnectProxy(Factory):
-    """Answers CONNECT; `heads` are the requests, and `passed` is all that clients sent besides."""
+    """Answers CONNECT; `heads` are the requests, and `passed` is all that clients sent besides.
+
+    `way` gives the endpoint of a host and a port; without one every host is this machine.
+    """
 
     noisy = False
     address = ""
 
-    def __init__(self, answer: bytes | None, reactor: Any) -> None:
+    def __init__(self, answer: bytes | None, reactor: Any, way: Callable[[str, int], Any] | None = None) -> None:
         self.answer = answer
+        self.way = way or (lambda host, port: TCP4ClientEndpoint(reactor, "127.0.0.1", port))
         self.reactor = reactor
         self.heads: list[bytes] = []
         self.passed = b""
@@ -83,9 +88,9 @@ class _Connection(Protocol):
             return
         self._proxy.heads.append(self._head)
         if answer.startswith(b"HTTP/1.1 200"):
-            port = int(self._head.split()[1].rpartition(b":")[2])
-            there = TCP4ClientEndpoint(self._proxy.reactor, "127.0.0.1", port)
-            connectProtocol(there, _Beyond(self)).addCallback(self._opened)
+            host, _, port = self._head.split()[1].decode("ascii").rpartition(":")
+            there = connectProtocol(self._proxy.way(host, int(port)), _Beyond(self))
+            there.addCallbacks(self._opened, lambda failure: self.transport.loseConnection())
         elif answer:
             self.transport.write(answer)
         else:

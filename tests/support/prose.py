@@ -1,0 +1,74 @@
+"""The documentation as its readers take it: files to write, commands to type, and the output that they should see.
+
+A fence's language says what it is: `sh` is typed into a shell, a `text` right below is what it prints, in which `…`
+stands for anything. A comment right above the fence says more:
+
+    <!-- file: NAME -->             what to write into this file
+    <!-- goes on: TEXT -->          it runs in a terminal of its own; go on when it has printed TEXT
+    <!-- typed: WORD -->            it asks, and the secret of that name is typed
+    <!-- fails -->                  it ends with another status than 0
+    <!-- not run: REASON -->        no test runs it
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(
+    r"(?:^<!-- (?P<mark>[a-z ]+)(?:: (?P<value>[^\n]*))? -->\n)?^(?P<ticks>```+)(?P<language>[^\n`]*)\n"
+    r"(?P<text>.*?)^(?P=ticks)\n",
+    re.MULTILINE | re.DOTALL,
+)
+_MARKS = {"", "file", "goes on", "typed", "fails", "not run"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the comment above it is `mark` and `value`, and `output` is what it should print, if told."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    mark: str = ""
+    value: str = ""
+    output: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def read_blocks(page: Path) -> Iterator[Block]:
+    """The blocks of a page, without those that are the output of another."""
+    prose = page.read_text()
+    found = list(_FENCE.finditer(prose))
+    shown = {number for number, match in enumerate(found) if number and _is_output(prose, found[number - 1], match)}
+    for number, match in enumerate(found):
+        if number in shown:
+            continue
+        output = found[number + 1]["text"] if number + 1 in shown else None
+        line = prose.count("\n", 0, match.start("ticks")) + 1
+        mark = match["mark"] or ""
+        block = Block(page, line, match["language"].strip(), match["text"], mark, match["value"] or "", output)
+        assert mark in _MARKS, f"{block}: what is {mark!r}?"
+        yield block
+
+
+def _is_output(prose: str, before: re.Match[str], match: re.Match[str]) -> bool:
+    between = prose[before.end() : match.start()]
+    return before["language"] == "sh" and match["language"] == "text" and not between.strip()
+
+
+def missing(expected: str, printed: str) -> str | None:
+    """The first expected line that is not in the output, after those before it; None where all are."""
+    lines = iter(printed.splitlines())
+    for wanted in filter(str.strip, expected.splitlines()):
+        pattern = ".*".join(re.escape(part) for part in wanted.strip().split("…"))
+        if not any(re.fullmatch(pattern, line.strip()) for line in lines):
+            return wanted
+    return None
