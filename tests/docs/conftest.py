@@ -6,12 +6,13 @@ import fcntl
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
-from support.gallery import OWNER, hang
+from support.gallery import OWNER
 from support.hub import Hub
 from support.internet import API, STORAGE, UPLOADS, Internet
 from support.prose import ROOT
@@ -47,9 +48,11 @@ def usual_port() -> Iterator[None]:
 
 @pytest_twisted.async_yield_fixture
 async def hub_by_name(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
-    """A hub whose GitHub says that it is github.com, with acme's packages and an empty repository, greeting."""
+    """A hub whose GitHub says that it is github.com; there acme has a token and an empty repository, greeting."""
     hub = await make_hub(known_as=tuple(f"https://{name}" for name in NAMES), server={"url": f"https://{HUB}"})
-    hub.token = hang(hub.world)
+    hub.token = hub.world.add_token(
+        OWNER, f"github_pat_{'a1' * 30}", scopes=["contents:write"], expires_at=hub.world.now() + timedelta(days=30)
+    )
     hub.world.add_repository(f"{OWNER}/greeting")
     yield hub
 

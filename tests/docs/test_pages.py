@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
+from support.gallery import hang
 from support.hub import Hub
 from support.process import BIN
 from support.prose import PAGES, ROOT, read_blocks
@@ -15,7 +16,7 @@ from support.tools import TOOLS, Tools
 from support.walk import Walk
 
 FROM_NOTHING = {"README.md", "docs/tutorial.md"}
-"""Their readers have nothing yet; those of the other pages have PyPIHub, uv and a token."""
+"""Their readers have nothing yet; those of the other pages have PyPIHub, uv, a token, and acme's packages."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -28,6 +29,7 @@ async def test_the_commands_of_a_page_do_what_it_says(
     if str(page.relative_to(ROOT)) in FROM_NOTHING:
         await reader().go(blocks)
     else:
+        hang(hub_by_name.world)
         commands = {name: BIN / name for name in ("pypihub", "twistd", "uv")}
         wanted = {tool for tool in TOOLS if any(re.search(rf"^{tool} ", block.text, re.MULTILINE) for block in blocks)}
         commands |= {tool: tools.command(tool) for tool in wanted}

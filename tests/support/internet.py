@@ -18,7 +18,7 @@ from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
 )
-from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.protocols.portforward import ProxyFactory
 
 API, STORAGE, UPLOADS = "api.github.com", "release-assets.githubusercontent.com", "uploads.github.com"
@@ -31,7 +31,9 @@ class Internet:
         self._reactor = reactor
         self._folder = folder
         pem = write_certificate(folder / "net.crt", folder / "net.key", hosts=names)
-        self._certificate = PrivateCertificate.loadPEM((folder / "net.key").read_bytes() + pem)
+        own = PrivateCertificate.loadPEM((folder / "net.key").read_bytes() + pem)
+        # Without a protocol in common Twisted breaks off with the clients that offer some.
+        self._tls = CertificateOptions(own.privateKey.original, own.original, acceptableProtocols=[b"http/1.1"])
         self._ports: list[Any] = []
         self._there: dict[str, int] = {}
 
@@ -48,7 +50,7 @@ class Internet:
         """What listens at `url`, a plain origin of loopback, is `https://NAME` from now on."""
         factory = ProxyFactory("127.0.0.1", int(url.rpartition(":")[2]))
         factory.noisy = False
-        endpoint = SSL4ServerEndpoint(self._reactor, 0, self._certificate.options(), interface="127.0.0.1")
+        endpoint = SSL4ServerEndpoint(self._reactor, 0, self._tls, interface="127.0.0.1")
         port = await endpoint.listen(factory)
         self._ports.append(port)
         self._there[name] = port.getHost().port
