@@ -7,12 +7,13 @@ COPY pypihub pypihub
 COPY twisted twisted
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/pypihub \
-    && pip --python /opt/pypihub/bin/python install --no-cache-dir --require-hashes -r requirements.lock \
-    && pip --python /opt/pypihub/bin/python install --no-cache-dir --no-deps /wheels/*.whl
+    && pip --python /opt/pypihub/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements.lock \
+    && pip --python /opt/pypihub/bin/python install --no-cache-dir --no-compile --no-deps /wheels/*.whl \
+    && python -m compileall -q --invalidation-mode unchecked-hash /opt/pypihub/lib
 
 FROM python:3.13-slim
 COPY --from=build /opt/pypihub /opt/pypihub
-COPY etc/pypihub.toml /etc/pypihub/pypihub.toml
+COPY --chmod=644 etc/pypihub.toml /etc/pypihub/pypihub.toml
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/cache/pypihub
 ENV PATH=/opt/pypihub/bin:$PATH CACHE_DIRECTORY=/var/cache/pypihub PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/cache/pypihub

@@ -12,6 +12,7 @@ import pytest_twisted
 from hypothesis import settings
 from support.hub import Hub, start_hub
 from support.process import Process
+from support.tools import Tools
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -74,6 +75,12 @@ def log_lines() -> Iterator[list[str]]:
     globalLogPublisher.addObserver(observe)
     yield lines
     globalLogPublisher.removeObserver(observe)
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
+    """The tools that publish and install."""
+    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest_twisted.async_yield_fixture

@@ -40,7 +40,7 @@ def copied() -> Iterator[tuple[str, str]]:
     for stage in stages():
         for name, rest in stage:
             if name == "COPY" and not rest.startswith("--from"):
-                *sources, target = rest.split()
+                *sources, target = (word for word in rest.split() if not word.startswith("--"))
                 yield from ((source, target) for source in sources)
 
 

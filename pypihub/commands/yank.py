@@ -88,7 +88,8 @@ def _outcome(release: Release, title: str | None) -> str:
     done = "was yanked already" if title is None else "is yanked"
     former = one_line(release.title)
     lost = f' Its title was "{former}".' if before is False and former not in ("", release.tag) else ""
-    return (f"{done}: {after}" if isinstance(after, str) else f"{done}.") + lost
+    because = f': "{after}".' if isinstance(after, str) else "."
+    return done + because + lost
 
 
 def _repository(text: str) -> Repository:

@@ -18,7 +18,6 @@ import uv as uv_package
 from packaging.utils import parse_wheel_filename
 from support.hub import Hub
 from support.registry import TREE, download
-from support.tools import Tools
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -179,12 +178,6 @@ def stocked(hub: Hub) -> Hub:
     newer = app.add_release("v1.1", created_at=datetime(2026, 6, 1, tzinfo=UTC))
     newer.add_asset(*sample_wheel("app", "1.1", requires=["lib>=2"]))
     return hub
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
-    """The tools that publish."""
-    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="session")

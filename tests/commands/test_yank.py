@@ -58,7 +58,7 @@ async def test_a_version_is_yanked_and_brought_back(hub: Hub, yank: Yank) -> Non
     repository = publish(hub)
     process = await yank("octo/app", "1.1", "--reason", "loses data")
     assert (process.code, process.err) == (0, "")
-    assert process.out == "Release v1.1 of octo/app (app 1.1) is yanked: loses data\n"
+    assert process.out == 'Release v1.1 of octo/app (app 1.1) is yanked: "loses data".\n'
     assert repository.releases["v1.1"].name == "[yanked] loses data"
     assert await yanked(hub) == {"1.0": False, "1.1": "loses data"}
     process = await yank("octo/app", "1.1", "--undo")
@@ -79,7 +79,7 @@ async def test_a_reason_is_not_needed(hub: Hub, yank: Yank) -> None:
 async def test_a_title_that_is_lost_is_told(hub: Hub, yank: Yank) -> None:
     publish(hub, name='The "spring"\nrelease')
     process = await yank("octo/app", "1.1", "--reason", "loses\ndata\x1b[2J")
-    said = 'is yanked: loses data [2J Its title was "The "spring" release".'
+    said = 'is yanked: "loses data [2J". Its title was "The "spring" release".'
     assert process.out == f"Release v1.1 of octo/app (app 1.1) {said}\n"
 
 
@@ -93,7 +93,7 @@ async def test_what_is_done_already_is_not_done_again(hub: Hub, yank: Yank) -> N
         assert (process.code, process.out) == (0, "Release v1.1 of octo/app (app 1.1) was yanked already: loses data\n")
     assert hub.asked("rest") == 0
     process = await yank("octo/app", "1.1", "--reason", "worse")
-    assert process.out.endswith(" is yanked: worse\n")
+    assert process.out.endswith(' is yanked: "worse".\n')
     assert await yanked(hub) == {"1.0": False, "1.1": "worse"}
 
 

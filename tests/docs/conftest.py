@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
@@ -12,22 +11,19 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from support.enterprise import enterprise_server
 from support.gallery import OWNER
-from support.hub import Hub
 from support.internet import API, STORAGE, UPLOADS, Internet
+from support.process import Process
 from support.prose import ROOT
-from support.tools import Tools
 from support.walk import Walk
 
-HUB = "hub.example.com"
-NAMES = (API, STORAGE, UPLOADS)
+from pypihub.sandbox.samples import sample_wheel
+from pypihub.sandbox.server import Sandbox
+from pypihub.sandbox.world import World
+
+HUB, ENTERPRISE = "hub.example.com", "github.example.com"
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
-    """The tools that publish and install."""
-    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture
@@ -47,28 +43,56 @@ def usual_port() -> Iterator[None]:
 
 
 @pytest_twisted.async_yield_fixture
-async def hub_by_name(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
-    """A hub whose GitHub says that it is github.com; there acme has a token and an empty repository, greeting."""
-    hub = await make_hub(known_as=tuple(f"https://{name}" for name in NAMES), server={"url": f"https://{HUB}"})
-    hub.token = hub.world.add_token(
-        OWNER, f"github_pat_{'a1' * 30}", scopes=["contents:write"], expires_at=hub.world.now() + timedelta(days=30)
-    )
-    hub.world.add_repository(f"{OWNER}/greeting")
-    yield hub
+async def github(reactor: Any) -> AsyncIterator[Sandbox]:
+    """A GitHub that says that it is github.com.
+
+    There acme has empty repositories, greeting and flight; globex has doomsday 1.0.
+    """
+    sandbox = Sandbox(reactor, World(), known_as=(f"https://{API}", f"https://{STORAGE}", f"https://{UPLOADS}"))
+    for name in ("greeting", "flight"):
+        sandbox.world.add_repository(f"{OWNER}/{name}")
+    doomsday = sandbox.world.add_repository("globex/doomsday")
+    doomsday.add_release("v1.0").add_asset(*sample_wheel("doomsday", "1.0"))
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+@pytest.fixture
+def secrets(github: Sandbox) -> dict[str, str]:
+    """What the reader types where a page asks for it."""
+    world = github.world
+    in_a_month = world.now() + timedelta(days=30)
+    own = world.add_token(OWNER, f"github_pat_{'a1' * 30}", scopes=["contents:write"], expires_at=in_a_month)
+    return {"a token": own, "a token of globex": world.add_token("globex")}
+
+
+@pytest_twisted.async_yield_fixture
+async def internet(reactor: Any, github: Sandbox, tmp_path: Path) -> AsyncIterator[Internet]:
+    """That GitHub, an Enterprise Server with the same in it, and a hub, which is a daemon of its own."""
+    (folder := tmp_path / "net").mkdir()
+    net = Internet(reactor, folder, [API, STORAGE, UPLOADS, ENTERPRISE, HUB])
+    await net.start()
+    for name, url in ((API, github.api_url), (STORAGE, github.storage_url), (UPLOADS, github.uploads_url)):
+        await net.serve(name, url)
+    enterprise = await enterprise_server(reactor, github.api_url)
+    await net.serve(ENTERPRISE, f"http://127.0.0.1:{enterprise.getHost().port}")
+    (folder / "hub.toml").write_text(f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\nurl = "https://{HUB}"\n')
+    daemon = Process(reactor, ["pypihub", "-c", "hub.toml"], cwd=folder, timeout=600, environment=net.environment)
+    where = await daemon.says("listens on ")
+    await net.serve(HUB, f"http://{where}")
+    yield net
+    daemon.signal("TERM")
+    assert await daemon.ends() == 0, daemon.out + daemon.err
+    await net.stop()
+    await enterprise.stopListening()
 
 
 @pytest_twisted.async_yield_fixture
 async def reader(
-    reactor: Any, hub_by_name: Hub, desk: Path, tmp_path: Path, usual_port: None
+    reactor: Any, internet: Internet, secrets: dict[str, str], desk: Path, tmp_path: Path, usual_port: None
 ) -> AsyncIterator[Callable[..., Walk]]:
     """Makes readers, with more commands in their PATH and variables: `reader({"twine": PATH}, PYPIHUB_TOKEN=…)`."""
-    (net := tmp_path / "net").mkdir()
-    internet = Internet(reactor, net, [*NAMES, HUB])
-    await internet.start()
-    sandbox = hub_by_name.sandbox
-    for name, url in zip(NAMES, (sandbox.api_url, sandbox.storage_url, sandbox.uploads_url), strict=True):
-        await internet.serve(name, url)
-    await internet.serve(HUB, hub_by_name.url)
     walks: list[Walk] = []
 
     def make(commands: Mapping[str, Path] | None = None, **more: str) -> Walk:
@@ -81,19 +105,16 @@ async def reader(
         environment = internet.environment | {
             "HOME": str(home),
             "REPOSITORY": str(ROOT),
+            "COMPANY_CA": str(internet.authority),
             "LC_ALL": "C.UTF-8",
-            "PATH": os.pathsep.join(
-                [str(commands_here), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-            ),
+            "PATH": f"{commands_here}:{SYSTEM}",
             "PIP_CACHE_DIR": str(home / "pip"),
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "NO_COLOR": "1",
         }
-        environment |= more
-        walks.append(Walk(reactor, desk, environment, {"a token": hub_by_name.token}))
+        walks.append(Walk(reactor, desk, environment | more, secrets))
         return walks[-1]
 
     yield make
     for walk in walks:
         await walk.end()
-    await internet.stop()

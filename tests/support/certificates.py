@@ -60,11 +60,13 @@ def write_certificate(
     return pem
 
 
-def write_authority_and_certificate(folder: Path) -> tuple[Path, Path, Path]:
-    """Writes an authority, and a certificate for localhost that it issued, and its key; these three files."""
+def write_authority_and_certificate(folder: Path, hosts: Iterable[str] = ()) -> tuple[Path, Path, Path]:
+    """Writes an authority, and a certificate for localhost (and `hosts`) that it issued, and its key; these three."""
     files = folder / "ca.crt", folder / "tls.crt", folder / "tls.key"
     root = ec.generate_private_key(ec.SECP256R1())
     write_certificate(files[0], folder / "ca.key", private=root, issuer=root, name="Company Root")
     leaf = ec.generate_private_key(ec.SECP256R1())
-    write_certificate(files[1], files[2], private=leaf, issuer=root, issuer_name="Company Root", is_authority=False)
+    write_certificate(
+        files[1], files[2], private=leaf, issuer=root, issuer_name="Company Root", is_authority=False, hosts=hosts
+    )
     return files

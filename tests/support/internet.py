@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from support.certificates import write_certificate
+from support.certificates import write_authority_and_certificate
 from support.tunnel import ConnectProxy
 from twisted.internet.endpoints import (
     HostnameEndpoint,
@@ -25,13 +25,16 @@ API, STORAGE, UPLOADS = "api.github.com", "release-assets.githubusercontent.com"
 
 
 class Internet:
-    """`names` are served, each once it is known where; `environment` leads clients there."""
+    """`names` are served, each once it is known where; `environment` leads clients there.
+
+    `authority` is the file of the authority that certifies them.
+    """
 
     def __init__(self, reactor: Any, folder: Path, names: list[str]) -> None:
         self._reactor = reactor
         self._folder = folder
-        pem = write_certificate(folder / "net.crt", folder / "net.key", hosts=names)
-        own = PrivateCertificate.loadPEM((folder / "net.key").read_bytes() + pem)
+        self.authority, crt, key = write_authority_and_certificate(folder, names)
+        own = PrivateCertificate.loadPEM(key.read_bytes() + crt.read_bytes())
         # Without a protocol in common Twisted breaks off with the clients that offer some.
         self._tls = CertificateOptions(own.privateKey.original, own.original, acceptableProtocols=[b"http/1.1"])
         self._ports: list[Any] = []
@@ -40,7 +43,7 @@ class Internet:
     async def start(self) -> None:
         known = Path(os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile)
         trusted = known.read_bytes() if known.exists() else b""
-        (self._folder / "trusted.pem").write_bytes(trusted + (self._folder / "net.crt").read_bytes())
+        (self._folder / "trusted.pem").write_bytes(trusted + self.authority.read_bytes())
         proxy = ConnectProxy(b"HTTP/1.1 200 OK\r\n\r\n", self._reactor, self._way)
         port = await TCP4ServerEndpoint(self._reactor, 0, interface="127.0.0.1").listen(proxy)
         self._ports.append(port)

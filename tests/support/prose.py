@@ -24,6 +24,8 @@ _FENCE = re.compile(
     r"(?P<text>.*?)^(?P=ticks)\n",
     re.MULTILINE | re.DOTALL,
 )
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What tells a terminal about colours and the cursor."""
 _MARKS = {"", "file", "goes on", "typed", "fails", "not run"}
 
 
@@ -66,7 +68,7 @@ def _is_output(prose: str, before: re.Match[str], match: re.Match[str]) -> bool:
 
 def missing(expected: str, printed: str) -> str | None:
     """The first expected line that is not in the output, after those before it; None where all are."""
-    lines = iter(printed.splitlines())
+    lines = iter(_CONTROL.sub("", printed).splitlines())
     for wanted in filter(str.strip, expected.splitlines()):
         pattern = ".*".join(re.escape(part) for part in wanted.strip().split("…"))
         if not any(re.fullmatch(pattern, line.strip()) for line in lines):
