@@ -90,7 +90,10 @@ async def test_what_is_done_already_is_not_done_again(hub: Hub, yank: Yank) -> N
     repository.releases["v1.1"].name = "[YANKED] loses data"
     for arguments in ([], ["--reason", "loses data"]):
         process = await yank("octo/app", "1.1", *arguments)
-        assert (process.code, process.out) == (0, "Release v1.1 of octo/app (app 1.1) was yanked already: loses data\n")
+        assert (process.code, process.out) == (
+            0,
+            'Release v1.1 of octo/app (app 1.1) was yanked already: "loses data".\n',
+        )
     assert hub.asked("rest") == 0
     process = await yank("octo/app", "1.1", "--reason", "worse")
     assert process.out.endswith(' is yanked: "worse".\n')
