@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_twisted
@@ -16,6 +18,9 @@ from support.tools import Tools
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+
+if TYPE_CHECKING:
+    from support.browser import Browser
 
 settings.register_profile("here", deadline=None)  # machines that run tests are busy
 settings.load_profile("here")
@@ -81,6 +86,32 @@ def log_lines() -> Iterator[list[str]]:
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
     """The tools that publish and install."""
     return Tools(tmp_path_factory.mktemp("tools"))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A Chromium with nobody's settings in it."""
+    from support.browser import Browser  # selenium takes a while to import
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("there is no chromium with its chromedriver (Debian's packages chromium and chromium-driver)")
+    started = Browser(tmp_path / "profile", chromium, driver)
+    yield started
+    with suppress(Exception):
+        started.driver.quit()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Browser, str], None]:
+    """Keeps a picture of what is shown, where that is wanted."""
+    folder = request.config.getoption("--screenshots")
+
+    def take(browser: Browser, name: str) -> None:
+        if folder:
+            browser.keep(Path(folder) / f"{name}.png")
+
+    return take
 
 
 @pytest_twisted.async_yield_fixture

@@ -10,7 +10,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from support.gallery import hang
 from support.process import BIN
-from support.prose import PAGES, ROOT, read_blocks
+from support.prose import PAGES, ROOT, Block, read_blocks
 from support.tools import TOOLS, Tools
 from support.walk import Walk
 
@@ -20,18 +20,37 @@ FROM_NOTHING = {"README.md", "docs/tutorial.md"}
 """Their readers have nothing yet; those of the other pages have PyPIHub, uv, a token, and acme's packages."""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def commands(page: Path) -> list[Block]:
+    """The blocks of a page that are typed, or marked as not."""
+    return [block for block in read_blocks(page) if block.language == "sh" or block.mark == "not run"]
+
+
+def test_what_is_not_run_says_why() -> None:
+    blocks = [block for page in PAGES for block in commands(page) if block.mark == "not run"]
+    assert blocks
+    assert all(len(block.value) > 10 for block in blocks), [str(block) for block in blocks]
+
+
+def test_commands_stand_where_they_are_run() -> None:
+    for page in PAGES:
+        for block in read_blocks(page):
+            assert block.language not in ("", "bash", "shell", "console", "shell-session"), block
+            assert block.language != "text" or block.mark == "file", f"{block} is the output of nothing"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
 @ensureDeferred
 async def test_the_commands_of_a_page_do_what_it_says(
     page: Path, reader: Callable[..., Walk], github: Sandbox, secrets: dict[str, str], tools: Tools
 ) -> None:
     blocks = list(read_blocks(page))
-    assert all(block.value for block in blocks if block.mark == "not run"), "what is not run says why"
     if str(page.relative_to(ROOT)) in FROM_NOTHING:
         await reader().go(blocks)
     else:
         hang(github.world)
-        commands = {name: BIN / name for name in ("pypihub", "twistd", "uv")}
+        tools_here = {name: BIN / name for name in ("pypihub", "twistd", "uv")}
         wanted = {tool for tool in TOOLS if any(re.search(rf"^{tool} ", block.text, re.MULTILINE) for block in blocks)}
-        commands |= {tool: tools.command(tool) for tool in wanted}
-        await reader(commands, PYPIHUB_TOKEN=secrets["a token"]).go(blocks)
+        tools_here |= {tool: tools.command(tool) for tool in wanted}
+        await reader(tools_here, PYPIHUB_TOKEN=secrets["a token"]).go(blocks)

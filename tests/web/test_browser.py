@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from pytest_twisted import ensureDeferred
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.wait import WebDriverWait
+from support.browser import Browser
 from support.gallery import OWNER, PROJECT, hang
 from support.hub import Hub
 from twisted.internet.threads import deferToThread
@@ -25,91 +16,6 @@ from twisted.internet.threads import deferToThread
 from pypihub.sandbox.samples import sample_wheel
 
 _SERVER = "packages.example.com"
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-features=OptimizationHints,MediaRouter,AutofillServerCommunication",
-    "--force-device-scale-factor=1",
-    "--hide-scrollbars",
-)
-
-
-class Browser:
-    """A Chromium with nobody's settings in it. Every method blocks, so a thread uses it."""
-
-    def __init__(self, profile: Path, chromium: str, driver: str) -> None:
-        options = ChromeOptions()
-        options.binary_location = chromium
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = Chrome(options=options, service=ChromeService(driver))
-        self.driver.set_page_load_timeout(30)
-        self.hosts: set[str] = set()
-
-    def show(self, scheme: str = "light", width: int = 1200, height: int = 900) -> None:
-        """Another colour scheme, or another size of the window."""
-        self.driver.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        )
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def find(self, selector: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def text(self, selector: str = "main") -> str:
-        return str(self.find(selector).text)
-
-    def follow(self, selector: str, *keys: str) -> None:
-        """Clicks there, or types there, and waits until another page is shown: a click comes back before that."""
-        before = self.find("html")
-        self.find(selector).send_keys(*keys) if keys else self.find(selector).click()
-        WebDriverWait(self.driver, 30, poll_frequency=0.05).until(staleness_of(before))
-
-    def complaints(self) -> list[str]:
-        """What the console said since it was read last; notes which hosts were asked meanwhile."""
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                url = urlsplit(message["params"]["request"]["url"])
-                if url.scheme not in ("chrome", "chrome-untrusted", "data"):  # the browser's own first page
-                    self.hosts.add(url.netloc.rpartition("@")[2])
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("there is no chromium with its chromedriver (Debian's packages chromium and chromium-driver)")
-    started = Browser(tmp_path / "profile", chromium, driver)
-    yield started
-    with suppress(Exception):
-        started.driver.quit()
-
-
-@pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Browser, str], None]:
-    """Keeps a picture of what is shown, where that is wanted."""
-    folder = request.config.getoption("--screenshots")
-
-    def take(browser: Browser, name: str) -> None:
-        if folder:
-            picture = Path(folder) / f"{name}.png"
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            browser.driver.save_screenshot(str(picture))
-            if shutil.which("pngquant"):  # a third of the bytes
-                subprocess.run(["pngquant", "--force", "--ext", ".png", "--speed", "1", str(picture)], check=True)
-
-    return take
 
 
 @ensureDeferred
