@@ -15,6 +15,7 @@ import pytest_twisted
 from support.gallery import OWNER
 from support.hub import Hub
 from support.internet import API, STORAGE, UPLOADS, Internet
+from support.moving import OLD, Stage
 from support.prose import ROOT
 from support.tools import Tools
 from support.walk import Walk
@@ -57,23 +58,47 @@ async def hub_by_name(make_hub: Callable[..., Any]) -> AsyncIterator[Hub]:
     yield hub
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The reader's home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
 @pytest_twisted.async_yield_fixture
-async def reader(
-    reactor: Any, hub_by_name: Hub, desk: Path, tmp_path: Path, usual_port: None
-) -> AsyncIterator[Callable[..., Walk]]:
-    """Makes readers, with more commands in their PATH and variables: `reader({"twine": PATH}, PYPIHUB_TOKEN=…)`."""
+async def internet(reactor: Any, hub_by_name: Hub, tmp_path: Path) -> AsyncIterator[Internet]:
+    """GitHub and the hub under their names; a page's stage may serve `OLD` as well."""
     (net := tmp_path / "net").mkdir()
-    internet = Internet(reactor, net, [*NAMES, HUB])
+    internet = Internet(reactor, net, [*NAMES, HUB, OLD])
     await internet.start()
     sandbox = hub_by_name.sandbox
     for name, url in zip(NAMES, (sandbox.api_url, sandbox.storage_url, sandbox.uploads_url), strict=True):
         await internet.serve(name, url)
     await internet.serve(HUB, hub_by_name.url)
+    yield internet
+    await internet.stop()
+
+
+@pytest_twisted.async_yield_fixture
+async def stage(
+    reactor: Any, hub_by_name: Hub, internet: Internet, tools: Tools, desk: Path, home: Path
+) -> AsyncIterator[Stage]:
+    """Where a page's scene is set."""
+    stage = Stage(reactor, hub_by_name, internet, tools, desk, home)
+    yield stage
+    await stage.end()
+
+
+@pytest_twisted.async_yield_fixture
+async def reader(
+    reactor: Any, hub_by_name: Hub, internet: Internet, desk: Path, home: Path, tmp_path: Path, usual_port: None
+) -> AsyncIterator[Callable[..., Walk]]:
+    """Makes readers, with more commands in their PATH and variables: `reader({"twine": PATH}, PYPIHUB_TOKEN=…)`."""
     walks: list[Walk] = []
 
     def make(commands: Mapping[str, Path] | None = None, **more: str) -> Walk:
-        home, commands_here = tmp_path / "home", tmp_path / "bin"
-        home.mkdir()
+        commands_here = tmp_path / "bin"
         commands_here.mkdir()
         for name, path in ({"python3": Path(sys.executable).resolve()} | dict(commands or {})).items():
             (commands_here / name).symlink_to(path)
@@ -96,4 +121,3 @@ async def reader(
     yield make
     for walk in walks:
         await walk.end()
-    await internet.stop()

@@ -30,7 +30,7 @@ class Internet:
     def __init__(self, reactor: Any, folder: Path, names: list[str]) -> None:
         self._reactor = reactor
         self._folder = folder
-        pem = write_certificate(folder / "net.crt", folder / "net.key", hosts=names)
+        pem = write_certificate(folder / "net.crt", folder / "net.key", hosts=names, is_authority=False)
         own = PrivateCertificate.loadPEM((folder / "net.key").read_bytes() + pem)
         # Without a protocol in common Twisted breaks off with the clients that offer some.
         self._tls = CertificateOptions(own.privateKey.original, own.original, acceptableProtocols=[b"http/1.1"])
