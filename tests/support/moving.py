@@ -136,7 +136,7 @@ async def old_devpi(stage: Stage) -> None:
     await stage.run([str(python.with_name("devpi-init")), "--no-root-pypi"])
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    await stage.start([str(python.with_name("devpi-server")), "--port", str(port)], "Serving on", "err")
+    await stage.start([str(python.with_name("devpi-server")), "--port", str(port)], "Serving on")
     _ask("PUT", f"{url}/{OWNER}", {"password": "secret", "email": "acme@example.com"})
     login = _ask("POST", f"{url}/+login", {"user": OWNER, "password": "secret"})
     key = base64.b64encode(f"{OWNER}:{login['result']['password']}".encode()).decode()
