@@ -167,11 +167,19 @@ async def old_pywharf(stage: Stage) -> None:
     wharf.add_release(filename, name=filename, draft=True).add_asset(filename, content, content_type="application/zip")
 
 
+async def old_go(stage: Stage) -> None:
+    """A repository that only a replace rule finds."""
+    release = stage.hub.world.add_repository(f"{OWNER}/sled").add_release("v1.0.0")
+    for sample in (sample_wheel, sample_sdist):
+        release.add_asset(*sample("rocket-sled", "1.0.0"))
+
+
 SCENES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "docs/howto/after-a-move.md": moved,
     "docs/howto/from-devpi.md": old_devpi,
     "docs/howto/from-pypiserver.md": old_pypiserver,
     "docs/howto/from-pywharf.md": old_pywharf,
+    "docs/howto/from-the-go-original.md": old_go,
 }
 """The pages that find more than acme's packages."""
 
