@@ -87,7 +87,7 @@ async def publishing(stage: Stage) -> None:
 async def old_pypiserver(stage: Stage) -> None:
     """pypiserver with a folder `packages`, some of it as old as packaging; acme has the repositories already."""
     folder = stage.desk / "packages"
-    _write(folder, _packages() | _ancient())
+    _write(folder, packages() | ancient())
     await _serve_pypiserver(stage, folder)
     stage.commands["twine"] = stage.tools.command("twine")
     await publishing(stage)
@@ -96,13 +96,13 @@ async def old_pypiserver(stage: Stage) -> None:
 
 
 async def moved(stage: Stage) -> None:
-    """The same files on both; projects of four tools that are locked to the old index, at a version before the newest."""
+    """The same files on both; projects of four tools, locked to the old index at a version before the newest."""
     folder = stage.desk.with_name("packages")
-    packages = _packages()
-    _write(folder, packages)
+    files = packages()
+    _write(folder, files)
     await _serve_pypiserver(stage, folder)
     await publishing(stage)
-    for filename, content in packages.items():
+    for filename, content in files.items():
         _release(stage, filename).add_asset(filename, content)
     for tool in ("uv", "poetry", "pdm", "twine"):
         stage.commands[tool] = stage.tools.command(tool)
@@ -123,7 +123,14 @@ async def moved(stage: Stage) -> None:
     (here := stage.desk / "pip-tools-app").mkdir()
     for wanted in ("==1.0.0", ">=1.0.0"):
         (here / "requirements.in").write_text(f"rocket-sled{wanted}\n")
-        command = [str(stage.commands["pip-compile"]), "-q", "--generate-hashes", "--strip-extras", "--index-url", index]
+        command = [
+            str(stage.commands["pip-compile"]),
+            "-q",
+            "--generate-hashes",
+            "--strip-extras",
+            "--index-url",
+            index,
+        ]
         await stage.run([*command, "requirements.in"], here)
 
 
@@ -143,10 +150,10 @@ async def old_devpi(stage: Stage) -> None:
     for index, bases in (("prod", []), ("dev", [f"{OWNER}/prod"])):
         _ask("PUT", f"{url}/{OWNER}/{index}", {"bases": bases, "volatile": False}, key)
     (folder := stage.desk.with_name("uploads")).mkdir()
-    packages = _packages()
-    _write(folder, packages)
-    prod = [name for name in packages if "1.0.0" in name]
-    for index, names in (("prod", prod), ("dev", [name for name in packages if name not in prod])):
+    files = packages()
+    _write(folder, files)
+    prod = [name for name in files if "1.0.0" in name]
+    for index, names in (("prod", prod), ("dev", [name for name in files if name not in prod])):
         await _upload(stage, f"{url}/{OWNER}/{index}/", [folder / name for name in names])
     await stage.internet.serve(OLD, url)
     await publishing(stage)
@@ -157,12 +164,12 @@ async def old_devpi(stage: Stage) -> None:
 async def old_pywharf(stage: Stage) -> None:
     """The repository that pywharf's GitHub backend keeps: a release for each file, with its tag, title and asset.
 
-    As its `upload_package_job` leaves them (pywharf-github 0.2.0): the form's fields and the hash are the release's text,
-    as TOML, and an upload that broke off leaves a draft.
+    So pywharf-github 0.2.0 leaves them: the form's fields and the hash are the release's text, as TOML, and an upload
+    that broke off leaves a draft.
     """
     wharf = stage.hub.world.add_repository(f"{OWNER}/wharf")
-    for filename, content in _packages().items():
-        _wharf_release(wharf, filename, content)
+    for filename, content in packages().items():
+        wharf_release(wharf, filename, content)
     filename, content = sample_sdist("jet-skates", "0.5.0")
     wharf.add_release(filename, name=filename, draft=True).add_asset(filename, content, content_type="application/zip")
 
@@ -184,13 +191,13 @@ SCENES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
 """The pages that find more than acme's packages."""
 
 
-def _packages() -> dict[str, bytes]:
+def packages() -> dict[str, bytes]:
     """Files by their names; the last version has an epoch, which GitHub cannot keep."""
     releases = (("rocket-sled", "1.0.0"), ("rocket-sled", "1.1.0"), ("jet-skates", "0.4.0"), ("jet-skates", "1!2.0"))
     return dict(sample(*release) for release in releases for sample in (sample_wheel, sample_sdist))
 
 
-def _ancient() -> dict[str, bytes]:
+def ancient() -> dict[str, bytes]:
     """Source distributions as they were once built: in another format, without PKG-INFO, of a version that is none."""
     stem = "old-anvil"
     info = f"Metadata-Version: 1.0\nName: {stem}\nVersion: %s\nSummary: x\n"
@@ -228,7 +235,7 @@ def _release(stage: Stage, filename: str) -> Any:
     return repository.releases.get(tag) or repository.add_release(tag)
 
 
-def _wharf_release(repository: Repository, filename: str, content: bytes) -> None:
+def wharf_release(repository: Repository, filename: str, content: bytes) -> None:
     born = datetime(2021, 5, 4, tzinfo=UTC) + timedelta(days=len(repository.releases))
     name, version = filename.removesuffix(".tar.gz").split("-")[:2]
     distribution = name.replace("_", "-")
@@ -254,7 +261,9 @@ async def _upload(stage: Stage, url: str, files: list[Path]) -> None:
 
 def _ask(method: str, url: str, body: object, key: str = "") -> Any:
     """devpi's own API: it is another process, so that this may wait for it."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json"} | ({"X-Devpi-Auth": key} if key else {})
+    headers = {"Content-Type": "application/json", "Accept": "application/json"} | (
+        {"X-Devpi-Auth": key} if key else {}
+    )
     request = Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
     with urlopen(request, timeout=_STARTS_WITHIN) as answer:  # noqa: S310
         return json.load(answer)
