@@ -175,6 +175,7 @@ def test_durations_are_written_with_their_unit(tmp_path: Path, text: str, second
         # values
         ("server.port = 0", "server.port: expected a whole number >= 1"),
         ("server.port = 65536", "server.port: expected a whole number <= 65535"),
+        ("server.host = '[::]'", 'server.host: should be an address without brackets, such as "::1"'),
         ("server.endpoint = ''", 'server.endpoint: should be an endpoint such as "tcp:3141", or a list of them'),
         ("server.endpoint = []", 'server.endpoint: should be an endpoint such as "tcp:3141", or a list of them'),
         ("github.owners = ['octo/pkg']", "github.owners[0]: should be a GitHub user or organization, without a slash"),

@@ -33,6 +33,8 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
             raise ConfigError('server.endpoint: should be an endpoint such as "tcp:3141", or a list of them')
         for text in [server.endpoint] if isinstance(server.endpoint, str) else server.endpoint:
             check_endpoint(text)
+    if server.host.startswith("["):
+        raise ConfigError('server.host: should be an address without brackets, such as "::1"')
     for number, proxy in enumerate(server.trusted_proxies):
         _check_proxy(f"server.trusted_proxies[{number}]", proxy)
     if server.tls is None:

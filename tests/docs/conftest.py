@@ -14,8 +14,10 @@ import pytest_twisted
 from support.enterprise import enterprise_server
 from support.gallery import OWNER
 from support.internet import API, STORAGE, UPLOADS, Internet
+from support.moving import OLD, Stage
 from support.process import Process
 from support.prose import ROOT
+from support.tools import Tools
 from support.walk import Walk
 
 from pypihub.sandbox.samples import sample_wheel
@@ -69,15 +71,20 @@ def secrets(github: Sandbox) -> dict[str, str]:
 
 @pytest_twisted.async_yield_fixture
 async def internet(reactor: Any, github: Sandbox, tmp_path: Path) -> AsyncIterator[Internet]:
-    """That GitHub, an Enterprise Server with the same in it, and a hub, which is a daemon of its own."""
+    """That GitHub, an Enterprise Server with the same in it, and a hub, which is a daemon of its own.
+
+    A page's stage may serve `OLD` as well.
+    """
     (folder := tmp_path / "net").mkdir()
-    net = Internet(reactor, folder, [API, STORAGE, UPLOADS, ENTERPRISE, HUB])
+    net = Internet(reactor, folder, [API, STORAGE, UPLOADS, ENTERPRISE, HUB, OLD])
     await net.start()
     for name, url in ((API, github.api_url), (STORAGE, github.storage_url), (UPLOADS, github.uploads_url)):
         await net.serve(name, url)
     enterprise = await enterprise_server(reactor, github.api_url)
     await net.serve(ENTERPRISE, f"http://127.0.0.1:{enterprise.getHost().port}")
-    (folder / "hub.toml").write_text(f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\nurl = "https://{HUB}"\n')
+    (folder / "hub.toml").write_text(
+        f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\nurl = "https://{HUB}"\n[cache]\ndirectory = ""\n'
+    )
     daemon = Process(reactor, ["pypihub", "-c", "hub.toml"], cwd=folder, timeout=600, environment=net.environment)
     where = await daemon.says("listens on ")
     await net.serve(HUB, f"http://{where}")
@@ -88,16 +95,39 @@ async def internet(reactor: Any, github: Sandbox, tmp_path: Path) -> AsyncIterat
     await enterprise.stopListening()
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The reader's home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest_twisted.async_yield_fixture
+async def stage(
+    reactor: Any, github: Sandbox, internet: Internet, tools: Tools, desk: Path, home: Path
+) -> AsyncIterator[Stage]:
+    """Where a page's scene is set."""
+    stage = Stage(reactor, github.world, internet, tools, desk, home)
+    yield stage
+    await stage.end()
+
+
 @pytest_twisted.async_yield_fixture
 async def reader(
-    reactor: Any, internet: Internet, secrets: dict[str, str], desk: Path, tmp_path: Path, usual_port: None
+    reactor: Any,
+    internet: Internet,
+    secrets: dict[str, str],
+    desk: Path,
+    home: Path,
+    tmp_path: Path,
+    usual_port: None,
 ) -> AsyncIterator[Callable[..., Walk]]:
     """Makes readers, with more commands in their PATH and variables: `reader({"twine": PATH}, PYPIHUB_TOKEN=…)`."""
     walks: list[Walk] = []
 
     def make(commands: Mapping[str, Path] | None = None, **more: str) -> Walk:
-        home, commands_here = tmp_path / "home", tmp_path / "bin"
-        home.mkdir()
+        commands_here = tmp_path / "bin"
         commands_here.mkdir()
         for name, path in ({"python3": Path(sys.executable).resolve()} | dict(commands or {})).items():
             (commands_here / name).symlink_to(path)

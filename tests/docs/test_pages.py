@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 from support.gallery import hang
+from support.moving import SCENES, Stage
 from support.process import BIN
 from support.prose import PAGES, ROOT, Block, read_blocks
 from support.tools import TOOLS, Tools
@@ -43,14 +44,16 @@ def test_commands_stand_where_they_are_run() -> None:
 )
 @ensureDeferred
 async def test_the_commands_of_a_page_do_what_it_says(
-    page: Path, reader: Callable[..., Walk], github: Sandbox, secrets: dict[str, str], tools: Tools
+    page: Path, reader: Callable[..., Walk], github: Sandbox, secrets: dict[str, str], tools: Tools, stage: Stage
 ) -> None:
-    blocks = list(read_blocks(page))
-    if str(page.relative_to(ROOT)) in FROM_NOTHING:
+    blocks, name = list(read_blocks(page)), str(page.relative_to(ROOT))
+    if name in FROM_NOTHING:
         await reader().go(blocks)
     else:
         hang(github.world)
-        tools_here = {name: BIN / name for name in ("pypihub", "twistd", "uv")}
+        tools_here = {command: BIN / command for command in ("pypihub", "twistd", "uv")}
         wanted = {tool for tool in TOOLS if any(re.search(rf"^{tool} ", block.text, re.MULTILINE) for block in blocks)}
         tools_here |= {tool: tools.command(tool) for tool in wanted}
-        await reader(tools_here, PYPIHUB_TOKEN=secrets["a token"]).go(blocks)
+        if name in SCENES:
+            await SCENES[name](stage)
+        await reader(tools_here | stage.commands, PYPIHUB_TOKEN=secrets["a token"]).go(blocks)
