@@ -27,6 +27,7 @@ NO_WRITE_ACCESS = (
     "one with repo, of a user who may push."
 )
 _JSON = {"Accept": "application/vnd.github+json"}
+_EMPTY = "The repository has no commit, and GitHub publishes no release in it. Push one, and publish again."
 _IMMUTABLE = (
     "This release is immutable: GitHub takes no more files for it. Upload under a new version, and set [publish] draft "
     "= true so that a release can be published on GitHub once all its files are there."
@@ -135,6 +136,8 @@ def _rejected(reply: Reply) -> UploadRefusedError:
         return TakenError("There is an asset of this name, or a release of this tag, already.")
     if "immutable release" in rejection.message:
         return UploadRefusedError(_IMMUTABLE)
+    if "Repository is empty" in rejection.message:
+        return UploadRefusedError(_EMPTY)
     if any(fault.field == "file_count" for fault in faults):
         return UploadRefusedError("This release is full: GitHub takes up to 1,000 files for one.")
     said = [fault.message or f"{fault.field} is {fault.code}" for fault in faults if fault.message or fault.code]

@@ -165,8 +165,8 @@ class Repository(Guarded):
     """A repository with its releases; it is found through `World`, which knows its present and former names.
 
     `releases` has the published ones by their tags, and the drafts, several of which may want the same tag, by their
-    slugs. `pinned` is the release that was last declared to be the latest. `spent_tags` were those of immutable
-    releases; no other release ever gets them.
+    slugs; without commits there can be drafts alone. `pinned` is the release that was last declared to be the latest.
+    `spent_tags` were those of immutable releases; no other release ever gets them.
     """
 
     typename: ClassVar[str] = "Repository"
@@ -179,6 +179,7 @@ class Repository(Guarded):
     updated_at: datetime
     description: str | None = None
     default_branch: str = "main"
+    has_commits: bool = True
     is_disabled: bool = False
     is_fork: bool = False
     is_locked: bool = False

@@ -213,7 +213,7 @@ async def test_a_tag_that_is_taken_is_told_apart(desk: Desk, release: Release) -
     ("body", "told"),
     [
         (b'{"message": "Validation Failed", "errors": ["Size is too big"]}', "Size is too big"),
-        (b'{"message": "Repository is empty."}', "Repository is empty."),
+        (b'{"message": "Reference is odd."}', "Reference is odd."),
         (b'{"message": "Validation Failed", "errors": [{"code": "invalid", "field": "name"}]}', "name is invalid"),
     ],
 )

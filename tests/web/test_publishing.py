@@ -88,6 +88,18 @@ async def test_what_is_refused_is_said_and_reaches_nobody(hub: Hub, body: bytes,
 
 
 @ensureDeferred
+async def test_a_repository_without_a_commit_takes_no_release_and_keeps_no_draft(hub: Hub) -> None:
+    repository = hub.world.add_repository("octo/demo")
+    repository.has_commits = False
+    answer = await post(hub, body_of(WHEEL))
+    assert answer.status_code == 400
+    assert answer.text.startswith("The repository has no commit, and GitHub publishes no release in it.")
+    assert not repository.releases
+    repository.has_commits = True
+    assert (await post(hub, body_of(WHEEL))).status_code == 200
+
+
+@ensureDeferred
 async def test_a_token_that_github_refuses_is_401_and_then_at_once(hub: Hub) -> None:
     hub.world.add_repository("octo/demo")
     assert (await post(hub, body_of(WHEEL), token="ghp_wrong")).status_code == 401
