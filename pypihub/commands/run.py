@@ -118,6 +118,7 @@ def _for_this_machine(config: Config, port: int) -> Config:
         metadata=config.metadata,
         downloads=config.downloads,
         publish=config.publish,
+        pages=config.pages,
         limits=config.limits,
         log=Log(access=False),
     )

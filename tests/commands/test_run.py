@@ -19,6 +19,8 @@ from support.process import Process
 from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 
+from pypihub.commands.run import _for_this_machine
+from pypihub.config import Config, Downloads, Pages, Publish
 from pypihub.sandbox.samples import sample_wheel
 
 Run = Callable[..., Any]
@@ -261,3 +263,10 @@ async def test_an_environment_file_is_for_those_that_come_later(
     process.signal("TERM")
     assert await process.ends() == 0
     assert (process.out, process.err) == ("", "")
+
+
+def test_of_a_configuration_all_counts_but_where_it_listens_and_what_it_logs() -> None:
+    wanted = Config(pages=Pages(remote_images=True), downloads=Downloads(mode="proxy"), publish=Publish(draft=True))
+    served = _for_this_machine(wanted, 3141)
+    for table in set(Config.__struct_fields__) - {"server", "log", "metrics"}:
+        assert getattr(served, table) == getattr(wanted, table), table
