@@ -27,18 +27,19 @@ API, STORAGE, UPLOADS = "api.github.com", "release-assets.githubusercontent.com"
 class Internet:
     """`names` are served, each once it is known where; `environment` leads clients there.
 
-    `authority` is the file of the authority that certifies them.
+    `authority` is the file of the authority that certifies them, and `certificate` those of the certificate and its key.
     """
 
     def __init__(self, reactor: Any, folder: Path, names: list[str]) -> None:
         self._reactor = reactor
         self._folder = folder
-        self.authority, crt, key = write_authority_and_certificate(folder, names)
+        self.authority, *self.certificate = write_authority_and_certificate(folder, names)
+        crt, key = self.certificate
         own = PrivateCertificate.loadPEM(key.read_bytes() + crt.read_bytes())
         # Without a protocol in common Twisted breaks off with the clients that offer some.
         self._tls = CertificateOptions(own.privateKey.original, own.original, acceptableProtocols=[b"http/1.1"])
         self._ports: list[Any] = []
-        self._there: dict[str, int] = {}
+        self._there: dict[str, Any] = {}
 
     async def start(self) -> None:
         known = Path(os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile)
@@ -56,7 +57,11 @@ class Internet:
         endpoint = SSL4ServerEndpoint(self._reactor, 0, self._tls, interface="127.0.0.1")
         port = await endpoint.listen(factory)
         self._ports.append(port)
-        self._there[name] = port.getHost().port
+        self.lead(name, TCP4ClientEndpoint(self._reactor, "127.0.0.1", port.getHost().port))
+
+    def lead(self, name: str, endpoint: Any) -> None:
+        """What this endpoint leads to, which speaks TLS itself, is `https://NAME` from now on."""
+        self._there[name] = endpoint
 
     async def stop(self) -> None:
         for port in self._ports:
@@ -72,5 +77,5 @@ class Internet:
 
     def _way(self, host: str, port: int) -> Any:
         if host in self._there:
-            return TCP4ClientEndpoint(self._reactor, "127.0.0.1", self._there[host])
+            return self._there[host]
         return HostnameEndpoint(self._reactor, host, port)

@@ -19,7 +19,8 @@ _LONGEST = 240.0
 class Walk:
     """A reader in a folder, who remembers from block to block where they are and what they exported.
 
-    `secrets` are typed where a command asks for them. `end` ends what still runs.
+    `secrets` are typed where a command asks for them. `going` is what they started in terminals of its own; `end` ends
+    it.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Walk:
         self._state = folder / ".walk"
         self._state.mkdir()
         self._folder = folder
-        self._going: list[Process] = []
+        self.going: list[Process] = []
 
     async def go(self, blocks: Iterable[Block]) -> None:
         """Does what the blocks say; AssertionError where something else comes of it."""
@@ -45,10 +46,10 @@ class Walk:
 
     async def end(self) -> None:
         """Ends what goes on, and waits for it."""
-        for process in self._going:
+        for process in self.going:
             if process.code is None:
                 os.killpg(process.pid, SIGTERM)
-        for process in self._going:
+        for process in self.going:
             await process.ends()
 
     async def _type(self, block: Block) -> None:
@@ -60,7 +61,7 @@ class Walk:
             environment=self._environment,
         )
         if block.mark == "goes on":
-            self._going.append(process)
+            self.going.append(process)
             await process.says(block.value)
         else:
             process.tells(self._secrets[block.value] + "\n" if block.mark == "typed" else "")
