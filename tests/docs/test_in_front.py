@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import re
+import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from support.prose import ROOT, Block, missing, read_blocks
 from support.tools import Tools
 from support.walk import Walk
 from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.threads import deferToThread
 
 from pypihub.sandbox.samples import sample_wheel
 
@@ -204,6 +207,31 @@ async def test_a_wrong_token_is_told_so_in_spite_of_a_large_file(
     assert_tells_no_token(front, wrong)
 
 
+@Nginx.needed
+@ensureDeferred
+async def test_an_upload_is_refused_before_its_body_comes(stand: Callable[..., Any], proxying: Hub) -> None:
+    front = await stand(Nginx, towards(proxying, Page.of(Nginx).configuration))
+    head = [
+        "POST /legacy/ HTTP/1.1",
+        f"Host: {HUB}",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {LARGE}",
+    ]
+    answer = await deferToThread(ask, front, "\r\n".join([*head, "", "--x\r\n"]).encode())
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+def ask(front: Front, request: bytes) -> bytes:
+    """Sends a part of a request, and waits for what comes of it."""
+    trusting = ssl.create_default_context(cafile=front.certificate[0])
+    with (
+        socket.create_connection(("127.0.0.1", front.port), timeout=10) as plain,
+        trusting.wrap_socket(plain, server_hostname=HUB) as secure,
+    ):
+        secure.sendall(request)
+        return secure.recv(4096)
+
+
 @pytest.mark.parametrize("kind", FRONTS)
 @ensureDeferred
 async def test_what_one_token_was_answered_is_not_another_s(
@@ -234,17 +262,16 @@ async def test_addresses_that_clients_write_themselves_are_not_believed(
     assert line.startswith(f'{HERE} "GET')
 
 
-@pytest.mark.parametrize("kind", [FRONTS[0]])
+@Nginx.needed
 @ensureDeferred
 async def test_without_its_line_nginx_takes_no_file_of_the_usual_size(
-    kind: type[Front],
     stand: Callable[..., Any],
     uv: Callable[..., Any],
     proxying: Hub,
     wheels: Callable[..., dict[str, bytes]],
 ) -> None:
     line = "        client_max_body_size 0;          # PyPIHub has publish.max_size for it\n"
-    await stand(kind, replaced(towards(proxying, Page.of(kind).configuration), (line, "")))
+    await stand(Nginx, replaced(towards(proxying, Page.of(Nginx).configuration), (line, "")))
     wheels("2.2.0")
     refused = await uv(proxying.token, "publish")
     assert refused.code != 0
