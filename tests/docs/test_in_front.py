@@ -276,3 +276,25 @@ async def test_without_its_line_nginx_takes_no_file_of_the_usual_size(
     refused = await uv(proxying.token, "publish")
     assert refused.code != 0
     assert "413" in refused.err, refused.err
+
+
+@pytest.mark.parametrize("kind", FRONTS)
+@ensureDeferred
+async def test_it_serves_below_a_path(
+    kind: type[Front], stand: Callable[..., Any], uv: Callable[..., Any], proxying: Hub
+) -> None:
+    configuration = towards(proxying, Page.of(kind).configuration)
+    if kind is Nginx:
+        configuration = replaced(
+            configuration, ("location / {", "location /packages/ {"), ("http://pypihub; ", "http://pypihub/;")
+        )
+    else:
+        configuration = replaced(
+            configuration,
+            ("	reverse_proxy", "handle_path /packages/* {\n	reverse_proxy"),
+            ("	log {", "}\n	log {"),
+        )
+    await stand(kind, configuration)
+    arguments = ["--default-index", f"https://acme:{proxying.token}@{HUB}/packages/acme/simple", "Rocket_Fuel"]
+    installed = await uv(proxying.token, "pip", "install", "--target", "site", *arguments)
+    assert installed.code == 0, installed.err
