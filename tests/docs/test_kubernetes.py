@@ -16,6 +16,7 @@ from pytest_twisted import ensureDeferred
 from support.fronts import free_port, replaced
 from support.process import Process
 from support.prose import ROOT, read_blocks
+from twisted.internet.task import deferLater
 
 from pypihub.config import Config, load_config
 
@@ -140,13 +141,17 @@ async def started(reactor: Any, tmp_path: Path) -> AsyncIterator[dict[str, int]]
 
 
 @ensureDeferred
-async def test_the_probes_are_answered_and_metrics_are_there(started: dict[str, int]) -> None:
+async def test_the_probes_are_answered_and_metrics_are_there(reactor: Any, started: dict[str, int]) -> None:
     probes = {kind: container()[kind]["httpGet"] for kind in ("livenessProbe", "readinessProbe")}
     assert {kind: probe["path"] for kind, probe in probes.items()} == {
         "livenessProbe": "/healthz",
         "readinessProbe": "/readyz",
     }
     for port, path in [*((probe["port"], probe["path"]) for probe in probes.values()), ("metrics", "/metrics")]:
-        answer = await treq.get(f"http://127.0.0.1:{started[port]}{path}", timeout=20, persistent=False)
-        assert answer.code == 200, path
-        assert await treq.content(answer)
+        for _ in range(1000):  # it is not ready at once
+            answer = await treq.get(f"http://127.0.0.1:{started[port]}{path}", timeout=20, persistent=False)
+            content = await treq.content(answer)
+            if answer.code == 200:
+                break
+            await deferLater(reactor, 0.02)
+        assert (answer.code, bool(content)) == (200, True), path
