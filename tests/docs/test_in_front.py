@@ -19,7 +19,7 @@ from pytest_twisted import ensureDeferred
 from support.fronts import Caddy, Front, Nginx, replaced
 from support.gallery import hang
 from support.hub import Hub
-from support.internet import API, STORAGE, UPLOADS, Internet
+from support.internet import Internet
 from support.process import BIN, Process
 from support.prose import ROOT, Block, missing, read_blocks
 from support.tools import Tools
@@ -28,6 +28,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.threads import deferToThread
 
 from pypihub.sandbox.samples import sample_wheel
+from pypihub.sandbox.server import Sandbox
 
 HUB = "hub.example.com"
 HERE = "127.0.0.2"
@@ -140,18 +141,18 @@ def assert_tells_no_token(front: Front, *tokens: str) -> None:
 @ensureDeferred
 async def test_the_page_s_commands_do_what_it_says(
     kind: type[Front],
-    internet: Internet,
     stand: Callable[..., Any],
     reader: Callable[..., Walk],
-    hub_by_name: Hub,
+    github: Sandbox,
+    secrets: dict[str, str],
     tools: Tools,
     wheels: Callable[..., dict[str, bytes]],
 ) -> None:
-    page = Page.of(kind)
-    hang(hub_by_name.world)
+    page, token = Page.of(kind), secrets["a token"]
+    hang(github.world)
     made = wheels("2.2.0")
     commands = {"pypihub": BIN / "pypihub", "twine": tools.command("twine")}
-    walk = reader(commands, PYPIHUB_TOKEN=hub_by_name.token, **internet.environment)
+    walk = reader(commands, PYPIHUB_TOKEN=token)
     await walk.go(page.before)
     front = await stand(kind, page.configuration)
     await walk.go(page.after)
@@ -159,8 +160,8 @@ async def test_the_page_s_commands_do_what_it_says(
     await daemon.says('"POST /legacy/" 200 ')  # it is written a moment later
     expected = page.shown("journalctl").replace("203.0.113.7", HERE)
     assert missing(expected, daemon.out) is None, daemon.out
-    assert_tells_no_token(front, hub_by_name.token)
-    release = hub_by_name.world.find_repository("acme", "rocket-fuel").find_release("v2.2.0")
+    assert_tells_no_token(front, token)
+    release = github.world.find_repository("acme", "rocket-fuel").find_release("v2.2.0")
     ((name, asset),) = release.assets.items()
     assert asset.content.read_bytes() == made[name]  # so large, it is a file
 
@@ -209,7 +210,9 @@ async def test_a_wrong_token_is_told_so_in_spite_of_a_large_file(
 
 @Nginx.needed
 @ensureDeferred
-async def test_an_upload_is_refused_before_its_body_comes(stand: Callable[..., Any], proxying: Hub) -> None:
+async def test_an_upload_is_refused_before_its_body_comes(
+    stand: Callable[..., Any], internet: Internet, proxying: Hub
+) -> None:
     front = await stand(Nginx, towards(proxying, Page.of(Nginx).configuration))
     head = [
         "POST /legacy/ HTTP/1.1",
@@ -217,15 +220,15 @@ async def test_an_upload_is_refused_before_its_body_comes(stand: Callable[..., A
         "Content-Type: multipart/form-data; boundary=x",
         f"Content-Length: {LARGE}",
     ]
-    answer = await deferToThread(ask, front, "\r\n".join([*head, "", "--x\r\n"]).encode())
+    answer = await deferToThread(ask, front.port, internet.authority, "\r\n".join([*head, "", "--x\r\n"]).encode())
     assert answer.startswith(b"HTTP/1.1 401 ")
 
 
-def ask(front: Front, request: bytes) -> bytes:
+def ask(port: int, authority: Path, request: bytes) -> bytes:
     """Sends a part of a request, and waits for what comes of it."""
-    trusting = ssl.create_default_context(cafile=front.certificate[0])
+    trusting = ssl.create_default_context(cafile=authority)
     with (
-        socket.create_connection(("127.0.0.1", front.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
         trusting.wrap_socket(plain, server_hostname=HUB) as secure,
     ):
         secure.sendall(request)

@@ -27,14 +27,14 @@ API, STORAGE, UPLOADS = "api.github.com", "release-assets.githubusercontent.com"
 class Internet:
     """`names` are served, each once it is known where; `environment` leads clients there.
 
-    `authority` is the file of the authority that certifies them, and `certificate` those of the certificate and its key.
+    `authority` is the file of the authority that certifies them; `certificate` are those of the certificate and its key.
     """
 
     def __init__(self, reactor: Any, folder: Path, names: list[str]) -> None:
         self._reactor = reactor
         self._folder = folder
-        self.authority, *self.certificate = write_authority_and_certificate(folder, names)
-        crt, key = self.certificate
+        self.authority, crt, key = write_authority_and_certificate(folder, names)
+        self.certificate = crt, key
         own = PrivateCertificate.loadPEM(key.read_bytes() + crt.read_bytes())
         # Without a protocol in common Twisted breaks off with the clients that offer some.
         self._tls = CertificateOptions(own.privateKey.original, own.original, acceptableProtocols=[b"http/1.1"])
