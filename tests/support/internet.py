@@ -27,7 +27,7 @@ API, STORAGE, UPLOADS = "api.github.com", "release-assets.githubusercontent.com"
 class Internet:
     """`names` are served, each once it is known where; `environment` leads clients there.
 
-    `authority` is the file of the authority that certifies them; `certificate` are those of the certificate and its key.
+    `authority` is the file of the authority that certifies them, `certificate` those of the certificate and its key.
     """
 
     def __init__(self, reactor: Any, folder: Path, names: list[str]) -> None:
