@@ -52,7 +52,7 @@ def log_to(stream: Lines, log: Log = Log()) -> None:  # noqa: B008 - it is froze
     _begin(FileLogObserver(_Shared(stream), form), log)  # type: ignore[arg-type]
 
 
-def hand_over_to(stream: IO[str], log: Log = Log()) -> None:  # noqa: B008
+def hand_over_to(stream: IO[str], log: Log = Log()) -> None:  # noqa: B008 - it is frozen
     """As `log_to`, for a process that reads the lines, and logs them where it logs itself; see `Received`."""
 
     @provider(ILogObserver)

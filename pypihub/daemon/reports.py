@@ -36,7 +36,7 @@ class Reporter(FileDescriptor):
         """Twisted's."""
         return self._descriptor
 
-    def writeSomeData(self, data: bytes) -> int | Exception:  # noqa: N802
+    def writeSomeData(self, data: bytes) -> int | Exception:
         """Twisted's."""
         return writeToFD(self._descriptor, data)
 

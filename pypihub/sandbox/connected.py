@@ -33,7 +33,7 @@ class Connected(WrappingFactory[ProtocolWrapper]):
         """Serve a resource from now on; until then there is nothing."""
         self._site.resource = resource
 
-    def unregisterProtocol(self, p: ProtocolWrapper) -> None:  # noqa: N802 (Twisted's name)
+    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
         """Forget a connection that ended, and tell those who wait for the last one."""
         super().unregisterProtocol(p)
         while self._emptied and not self.protocols:

@@ -35,14 +35,14 @@ class ReceivingRequest(Request):
     _receipt: Receipt
     _ended = False
 
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+    def gotLength(self, length: int | None) -> None:
         """Begin with the body: the headers are complete now."""
         self.content = BytesIO()  # stays empty
         receiver: Receiver = self.channel.site.resource  # type: ignore[attr-defined]  # Site.buildProtocol adds it
         # The request itself learns its method and its URI only when all of the body is there.
         self._receipt = receiver.begin(self.channel._command, self.channel._path, self.requestHeaders)
 
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+    def handleContentChunk(self, data: bytes) -> None:
         """Hand a piece of the body on."""
         if not self._ended and not self._receipt.receive(data):
             self._lose()

@@ -66,13 +66,13 @@ class StreamedRequest(Request):
         """Answers; all of the body is there."""
         super().process()
 
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+    def gotLength(self, length: int | None) -> None:
         """Twisted's: the head is there. (HTTP/2 calls it in the midst of the headers.)"""
         self.content = BytesIO()  # stays empty
         if length != 0 and isinstance(self.channel, HTTPChannel):
             self._begin()
 
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+    def handleContentChunk(self, data: bytes) -> None:
         """Twisted's: some of the body."""
         if self.body is None and not self._is_refused:
             self._begin()

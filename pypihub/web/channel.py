@@ -42,14 +42,14 @@ class HubChannel(HTTPChannel):
         if self.length != 0:
             self.setTimeout(self._limits.body)
 
-    def requestDone(self, request: Request) -> None:  # noqa: N802
+    def requestDone(self, request: Request) -> None:
         """Twisted's: the answer is written."""
         self._savedTimeOut = self._limits.idle
         super().requestDone(request)
         if not self.persistent:
             self.setTimeout(self._limits.idle)  # or who does not read it would keep it
 
-    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+    def lineLengthExceeded(self, line: bytes) -> None:
         """Twisted's: a line is longer than all may be."""
         if "_command" in self.__dict__:
             self._turn_away(431, self._too_large())

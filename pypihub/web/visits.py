@@ -34,7 +34,7 @@ class VisitedRequest(StreamedRequest):
     owner = "-"
     visit = _NOWHERE
 
-    def gotLength(self, length: int | None) -> None:  # noqa: N802
+    def gotLength(self, length: int | None) -> None:
         """Twisted's: the head is there."""
         channel: Any = self.channel
         self.began = perf_counter()
