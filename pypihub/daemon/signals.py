@@ -38,7 +38,7 @@ class Signals(Service):
         """Takes SIGTERM again as soon as the reactor, which takes it too, runs. (`twist` comes here alone.)"""
         super().startService()
         self.privilegedStartService()
-        self._reactor.callWhenRunning(self._take_term)
+        self._reactor.callWhenRunning(self._take_term_over)
 
     def stopService(self) -> None:
         """There is nothing to reload any more."""
@@ -47,6 +47,12 @@ class Signals(Service):
 
     def _take_term(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self._reactor.callFromThread(self._stop))
+
+    def _take_term_over(self) -> None:
+        """Takes SIGTERM, also one that came since the reactor took it: twistd and `twist` would end by that one."""
+        self._take_term()
+        if getattr(self._reactor, "_exitSignal", None) == signal.SIGTERM:  # what they look at has no public name
+            self._reactor._exitSignal = None
 
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # it is being stopped already

@@ -98,6 +98,25 @@ async def test_sigterm_ends_it_well(run: Run, config: str, way: list[str]) -> No
     assert "Traceback" not in process.out + process.err
 
 
+_STOPPED_AT_THE_START = """
+import os, signal, sys
+from twisted.application.service import Service
+from twisted.internet import reactor
+from pypihub.daemon.signals import obeying
+
+obeying(Service(), print, reactor).startService()
+reactor.addSystemEventTrigger("during", "startup", os.kill, os.getpid(), signal.SIGTERM)  # the reactor has it by now
+reactor.run()
+sys.exit(reactor._exitSignal)
+"""
+
+
+@ensureDeferred
+async def test_sigterm_at_the_very_start_is_no_failure_either(run: Run) -> None:
+    process = run(sys.executable, "-c", _STOPPED_AT_THE_START)
+    assert await process.ends() == 0, process.err
+
+
 @ensureDeferred
 async def test_twistd_daemonizes_with_a_pid_file_and_a_log(reactor: Any, run: Run, config: str, tmp_path: Path) -> None:
     process = run("twistd", "--pidfile", "hub.pid", "--logfile", "hub.log", "pypihub", "--config", config)
