@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from support.gallery import hang
 from support.moving import SCENES, Stage
 from support.process import BIN
-from support.prose import PAGES, ROOT, Block, read_blocks
+from support.prose import PAGES, ROOT, Block, named_commands, read_blocks
 from support.tools import TOOLS, Tools
 from support.walk import Walk
 
@@ -33,6 +33,14 @@ def test_what_is_not_run_says_why() -> None:
     blocks = [block for page in PAGES for block in commands(page) if block.mark == "not run"]
     assert blocks
     assert all(len(block.value) > 10 for block in blocks), [str(block) for block in blocks]
+
+
+def test_commands_in_sentences_are_run_in_a_block_or_marked_as_not() -> None:
+    typed = " ".join(block.text for page in PAGES for block in commands(page) if block.mark != "not run").split()
+    for page in PAGES:
+        for command, is_marked in named_commands(page):
+            is_run = f" {command} " in f" {' '.join(typed)} "
+            assert is_run != is_marked, f"{page.relative_to(ROOT)}: {command}"
 
 
 def test_commands_stand_where_they_are_run() -> None:

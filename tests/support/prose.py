@@ -8,6 +8,10 @@ stands for anything. A comment right above the fence says more:
     <!-- typed: WORD -->            it asks, and the secret of that name is typed
     <!-- fails -->                  it ends with another status than 0
     <!-- not run: REASON -->        no test runs it
+
+Commands also stand in sentences and tables. Those that no block of any page runs are told in the page's source:
+
+    <!-- not run, in sentences: REASON: `COMMAND`, … -->
 """
 
 from __future__ import annotations
@@ -26,6 +30,14 @@ _FENCE = re.compile(
 )
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What tells a terminal about colours and the cursor."""
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_IN_SENTENCES = re.compile(r"<!-- not run, in sentences: (.*?) -->", re.DOTALL)
+_CODE = re.compile(r"`([^`]+)`")
+_FORM = re.compile(r"\b[A-Z]{4,}\b|\|")
+_PROGRAMS = frozenset(
+    {"curl", "devpi", "docker", "flit", "gh", "git", "hatch", "journalctl", "kubectl", "nginx", "openssl", "pdm", "pip"}
+    | {"podman", "poetry", "pypihub", "python3", "sudo", "systemctl", "twine", "twistd", "uv"}
+)
 _MARKS = {"", "file", "goes on", "typed", "fails", "not run"}
 
 
@@ -64,6 +76,18 @@ def read_blocks(page: Path) -> Iterator[Block]:
 def _is_output(prose: str, before: re.Match[str], match: re.Match[str]) -> bool:
     between = prose[before.end() : match.start()]
     return before["language"] == "sh" and match["language"] == "text" and not between.strip()
+
+
+def named_commands(page: Path) -> Iterator[tuple[str, bool]]:
+    """The commands in the sentences of a page, and whether it tells that they are not run.
+
+    Two words are a command's name. Where a word is all capitals, it is a form to be filled in.
+    """
+    text = _FENCE.sub("", page.read_text())
+    told = {" ".join(command.split()) for note in _IN_SENTENCES.findall(text) for command in _CODE.findall(note)}
+    for command in map(str.split, _CODE.findall(_COMMENT.sub("", text))):
+        if len(command) > 2 and command[0] in _PROGRAMS and not any(_FORM.search(word) for word in command):
+            yield " ".join(command), " ".join(command) in told
 
 
 def missing(expected: str, printed: str) -> str | None:
