@@ -17,6 +17,7 @@ from support.internet import API, STORAGE, UPLOADS, Internet
 from support.moving import OLD, Stage
 from support.process import Process
 from support.prose import ROOT
+from support.registry import download
 from support.tools import Tools
 from support.walk import Walk
 
@@ -26,6 +27,12 @@ from pypihub.sandbox.world import World
 
 HUB, ENTERPRISE = "hub.example.com", "github.example.com"
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The package index can be reached, from which readers install: else their tests are skipped, with the reason."""
+    download(tmp_path_factory.mktemp("registry"), "--no-deps", "iniconfig")
 
 
 @pytest.fixture
@@ -121,6 +128,7 @@ async def reader(
     desk: Path,
     home: Path,
     tmp_path: Path,
+    registry: None,
     usual_port: None,
 ) -> AsyncIterator[Callable[..., Walk]]:
     """Makes readers, with more commands in their PATH and variables: `reader({"twine": PATH}, PYPIHUB_TOKEN=…)`."""
