@@ -136,7 +136,7 @@ def _rejected(reply: Reply) -> UploadRefusedError:
         return TakenError("There is an asset of this name, or a release of this tag, already.")
     if "immutable release" in rejection.message:
         return UploadRefusedError(_IMMUTABLE)
-    if "Repository is empty" in rejection.message:
+    if any(fault.message == "Repository is empty." for fault in faults):
         return UploadRefusedError(_EMPTY)
     if any(fault.field == "file_count" for fault in faults):
         return UploadRefusedError("This release is full: GitHub takes up to 1,000 files for one.")

@@ -138,7 +138,7 @@ def _check_tag(repository: Repository, release: Release | None, sent: Mapping[st
     """Look at the tag that a published release is to have."""
     tag, errors = sent["tag_name"], []
     if not repository.has_commits:
-        raise RejectedError(message="Repository is empty.")
+        raise RejectedError(_error("Release", "custom", None, "Repository is empty."))
     if repository.releases.get(tag, release) is not release:
         raise RejectedError(_error("Release", "already_exists", "tag_name"))
     target = sent.get("target_commitish", repository.default_branch)
