@@ -14,7 +14,6 @@ extensions = ["myst_parser"]
 exclude_patterns = ["changes/*"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
-suppress_warnings = ["misc.highlighting_failure"]  # `…` in an example is no flaw
 
 html_theme = "furo"
 html_title = "PyPIHub"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def desk(tmp_path: Path) -> Path:
 @pytest.fixture
 def usual_port() -> Iterator[None]:
     """Nobody else on this machine tests with PyPIHub's usual port meanwhile."""
-    with open("/tmp/pypihub-tests-3141.lock", "w") as lock:  # noqa: S108 - holds nothing
+    with (Path(gettempdir()) / "pypihub-tests-3141.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

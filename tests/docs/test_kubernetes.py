@@ -13,8 +13,8 @@ import pytest_twisted
 import treq
 import yaml
 from pytest_twisted import ensureDeferred
-from support.fronts import free_port, replaced
-from support.process import Process
+from support.fronts import replaced
+from support.process import Process, free_port
 from support.prose import ROOT, read_blocks
 from twisted.internet.task import deferLater
 
@@ -67,7 +67,7 @@ def dockerfile(name: str) -> str:
 
 def test_the_pods_serve_where_the_manifests_look_for_them(config: Config) -> None:
     assert ports() == {"http": config.server.port, "metrics": int(str(config.metrics.endpoint).removeprefix("tcp:"))}
-    assert config.server.host == "0.0.0.0"  # noqa: S104
+    assert config.server.host == "0.0.0.0"  # noqa: S104 - in a pod
     assert config.server.tls is None
     (served,) = the("Service")["spec"]["ports"]
     assert served["targetPort"] in ports()
@@ -105,7 +105,8 @@ def test_the_pods_are_what_the_image_is_made_for() -> None:
     (name,) = the("ConfigMap")["data"]
     folder = next(path for path, volume in mounted.items() if kinds[volume] == {"configMap"})
     assert f'"{folder}/{name}"' in dockerfile("CMD")
-    assert {path for path, volume in mounted.items() if kinds[volume] == {"emptyDir"}} == {dockerfile("VOLUME"), "/tmp"}  # noqa: S108
+    writable = {path for path, volume in mounted.items() if kinds[volume] == {"emptyDir"}}
+    assert writable == {dockerfile("VOLUME"), "/tmp"}  # noqa: S108 - as the image has it
     assert all(volume["configMap"]["name"] == "pypihub" for volume in pod()["volumes"] if "configMap" in volume)
     assert pod()["automountServiceAccountToken"] is False
 

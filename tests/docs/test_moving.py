@@ -12,7 +12,7 @@ import treq
 from pytest_twisted import ensureDeferred
 from support.forms import CONTENT_TYPE, form, upload_parts
 from support.hub import Hub, basic
-from support.moving import PIP_TOOLS, ancient, packages, wharf_release
+from support.moving import PIP_TOOLS, UV_PROJECT, ancient, packages, wharf_release
 from support.process import Process
 from support.tools import Tools
 
@@ -77,8 +77,7 @@ async def test_what_is_attached_by_hand_is_shown_by_its_name_alone(hub: Hub) -> 
     jet, anvil = (hub.world.add_repository(f"octo/{name}") for name in ("jet-skates", "old-anvil"))
     for name, content in packages().items():
         if "!" in name:
-            jet.releases.get("v1!2.0".replace("!", ".")) or jet.add_release("v1.2.0")
-            jet.releases["v1.2.0"].add_asset(name, content)
+            (jet.releases.get("v1.2.0") or jet.add_release("v1.2.0")).add_asset(name, content)
     release = anvil.add_release("all")
     for name, content in ancient().items():
         release.add_asset(name, content)
@@ -126,7 +125,7 @@ async def test_uv_goes_by_an_old_lock_where_the_index_is_the_same_alone(
     project, old, new = tmp_path / "pyproject.toml", f"{hub.url}/octo/simple/", f"{hub.url}/OCTO/simple/"
     credentials = {"UV_INDEX_HUB_USERNAME": "octo", "UV_INDEX_HUB_PASSWORD": hub.token, "UV_PYTHON": sys.executable}
     for wanted, index, locked in (("==1.0.0", old, "1.0.0"), (">=1.0.0", old, "1.0.0"), (">=1.0.0", new, "1.1.0")):
-        project.write_text(_UV.format(wanted=wanted, index=index))
+        project.write_text(UV_PROJECT.format(wanted=wanted, index=index))
         lock = run("uv", "lock", **credentials)
         assert await lock.ends() == 0, lock.err
         assert f'name = "rocket-sled"\nversion = "{locked}"' in (tmp_path / "uv.lock").read_text()
@@ -177,20 +176,3 @@ async def _published(hub: Hub, filename: str, content: bytes, name: str, version
     text = await answer.text()
     assert answer.code == 200, text
     return str(text)
-
-
-_UV = """\
-[project]
-name = "app"
-version = "1"
-requires-python = ">=3.11"
-dependencies = ["rocket-sled{wanted}"]
-
-[[tool.uv.index]]
-name = "hub"
-url = "{index}"
-explicit = true
-
-[tool.uv.sources]
-rocket-sled = {{ index = "hub" }}
-"""

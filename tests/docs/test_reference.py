@@ -141,7 +141,8 @@ def other() -> Config:
             return (Replace(patt=Pattern("a"), repl="b"),)
         return {bool: lambda: not value, str: lambda: value + "x"}.get(type(value), lambda: (value or 0, "x"))()
 
-    return changed(Config, "", Config())  # type: ignore[no-any-return]
+    config: Config = changed(Config, "", Config())
+    return config
 
 
 def test_the_examples_of_values_are_some() -> None:

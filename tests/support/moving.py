@@ -6,9 +6,10 @@ The old indexes are the real pypiserver and devpi, in environments of their own.
 from __future__ import annotations
 
 import base64
+import bz2
+import gzip
 import io
 import json
-import socket
 import tarfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from support.gallery import OWNER
 from support.internet import Internet
-from support.process import Process
+from support.process import Process, free_port
 from support.tools import Tools
 
 from pypihub.sandbox.records import Repository
@@ -96,14 +97,14 @@ async def moved(stage: Stage) -> None:
     stage.commands["pip-compile"] = pip_tools.with_name("pip-compile")
     index = f"https://{OLD}/simple/"
     quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "PDM_CHECK_UPDATE": "0"}
-    for tool, head, lock in (
-        ("uv", _UV, ["lock"]),
-        ("poetry", _POETRY, ["lock", "--no-interaction"]),
-        ("pdm", _PDM, ["lock"]),
+    for tool, text, lock in (
+        ("uv", UV_PROJECT, ["lock"]),
+        ("poetry", _HEAD + _POETRY, ["lock", "--no-interaction"]),
+        ("pdm", _HEAD + _PDM, ["lock"]),
     ):
         (here := stage.desk / f"{tool}-app").mkdir()
         for wanted in ("==1.0.0", ">=1.0.0"):  # so that what is locked is not what would be locked today
-            (here / "pyproject.toml").write_text(_PYPROJECT.format(wanted=wanted) + head.format(index=index))
+            (here / "pyproject.toml").write_text(text.format(wanted=wanted, index=index))
             more = ["--update-reuse"] if tool == "pdm" and wanted == ">=1.0.0" else []
             await stage.run([str(stage.commands[tool]), *lock, *more], here, **quiet)
     (here := stage.desk / "pip-tools-app").mkdir()
@@ -127,7 +128,7 @@ async def old_devpi(stage: Stage) -> None:
     for command in ("devpi-export", "devpi-server"):
         stage.commands[command] = python.with_name(command)
     await stage.run([str(python.with_name("devpi-init")), "--no-root-pypi"])
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     await stage.start([str(python.with_name("devpi-server")), "--port", str(port)], "Serving on")
     _ask("PUT", f"{url}/{OWNER}", {"password": "secret", "email": "acme@example.com"})
@@ -187,22 +188,22 @@ def ancient() -> dict[str, bytes]:
     stem = "old-anvil"
     info = f"Metadata-Version: 1.0\nName: {stem}\nVersion: %s\nSummary: x\n"
     return {
-        f"{stem}-0.7.tar.gz": _archive(f"{stem}-0.7", None, "gz"),
-        f"{stem}-0.8-final.tar.gz": _archive(f"{stem}-0.8-final", info % "0.8-final", "gz"),
-        f"{stem}-0.9.tar.bz2": _archive(f"{stem}-0.9", info % "0.9", "bz2"),
-        f"{stem}-1.0.tar.gz": _archive(f"{stem}-1.0", info % "1.0", "gz"),
+        f"{stem}-0.7.tar.gz": _archive(f"{stem}-0.7", None, gzip.compress),
+        f"{stem}-0.8-final.tar.gz": _archive(f"{stem}-0.8-final", info % "0.8-final", gzip.compress),
+        f"{stem}-0.9.tar.bz2": _archive(f"{stem}-0.9", info % "0.9", bz2.compress),
+        f"{stem}-1.0.tar.gz": _archive(f"{stem}-1.0", info % "1.0", gzip.compress),
     }
 
 
-def _archive(folder: str, info: str | None, compression: str) -> bytes:
+def _archive(folder: str, info: str | None, compress: Callable[[bytes], bytes]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, text in (("PKG-INFO", info), ("setup.py", "from setuptools import setup\nsetup()\n")):
             if text is not None:
                 entry = tarfile.TarInfo(f"{folder}/{name}")
                 entry.size = len(text)
                 archive.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()
+    return compress(buffer.getvalue())
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -234,7 +235,7 @@ def wharf_release(repository: Repository, filename: str, content: bytes) -> None
 
 async def _serve_pypiserver(stage: Stage, folder: Path) -> None:
     command = stage.tools.python("pypiserver", *PYPISERVER).with_name("pypi-server")
-    port = _free_port()
+    port = free_port()
     await stage.start([str(command), "run", "-p", str(port), "-i", "127.0.0.1", str(folder)], "Listening on", "err")
     await stage.internet.serve(OLD, f"http://127.0.0.1:{port}")
 
@@ -250,17 +251,11 @@ def _ask(method: str, url: str, body: object, key: str = "") -> Any:
         {"X-Devpi-Auth": key} if key else {}
     )
     request = Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
-    with urlopen(request, timeout=_STARTS_WITHIN) as answer:  # noqa: S310
+    with urlopen(request, timeout=_STARTS_WITHIN) as answer:  # noqa: S310 - the same
         return json.load(answer)
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-_PYPROJECT = """\
+_HEAD = """\
 [project]
 name = "app"
 version = "1"
@@ -268,15 +263,16 @@ requires-python = ">=3.11"
 dependencies = ["rocket-sled{wanted}"]
 
 """
-_UV = """\
-[[tool.uv.index]]
+UV_PROJECT = f"""\
+{_HEAD}[[tool.uv.index]]
 name = "hub"
-url = "{index}"
+url = "{{index}}"
 explicit = true
 
 [tool.uv.sources]
-rocket-sled = {{ index = "hub" }}
+rocket-sled = {{{{ index = "hub" }}}}
 """
+"""A project that needs rocket-sled, in versions that are `wanted`, from an `index`."""
 _POETRY = """\
 [tool.poetry]
 package-mode = false

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,12 @@ from twisted.python.failure import Failure
 
 BIN = Path(sys.executable).parent
 _LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_")
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 class Process(ProcessProtocol):

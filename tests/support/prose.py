@@ -34,9 +34,10 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _IN_SENTENCES = re.compile(r"<!-- not run, in sentences: (.*?) -->", re.DOTALL)
 _CODE = re.compile(r"`([^`]+)`")
 _FORM = re.compile(r"\b[A-Z]{4,}\b|\|")
+_NAME = re.compile(r"-{0,2}[a-z][a-z-]*|[0-9.]+")
 _PROGRAMS = frozenset(
     {"curl", "devpi", "docker", "flit", "gh", "git", "hatch", "journalctl", "kubectl", "nginx", "openssl", "pdm", "pip"}
-    | {"podman", "poetry", "pypihub", "python3", "sudo", "systemctl", "twine", "twistd", "uv"}
+    | {"podman", "poetry", "pypihub", "python3", "sudo", "sysctl", "systemctl", "twine", "twistd", "uv"}
 )
 _MARKS = {"", "file", "goes on", "typed", "fails", "not run"}
 
@@ -81,12 +82,13 @@ def _is_output(prose: str, before: re.Match[str], match: re.Match[str]) -> bool:
 def named_commands(page: Path) -> Iterator[tuple[str, bool]]:
     """The commands in the sentences of a page, and whether it tells that they are not run.
 
-    Two words are a command's name. Where a word is all capitals, it is a form to be filled in.
+    A subcommand or an option alone is a name. Where a word is all capitals, it is a form to be filled in.
     """
     text = _FENCE.sub("", page.read_text())
     told = {" ".join(command.split()) for note in _IN_SENTENCES.findall(text) for command in _CODE.findall(note)}
     for command in map(str.split, _CODE.findall(_COMMENT.sub("", text))):
-        if len(command) > 2 and command[0] in _PROGRAMS and not any(_FORM.search(word) for word in command):
+        is_name = command[0] != "sudo" and all(_NAME.fullmatch(word) for word in command[1:2]) and len(command) < 3
+        if command[0] in _PROGRAMS and not is_name and not any(_FORM.search(word) for word in command):
             yield " ".join(command), " ".join(command) in told
 
 
