@@ -153,10 +153,12 @@ async def test_signals_are_passed_on(during: Run, name: str) -> None:
 @ensureDeferred
 async def test_ctrl_c_in_a_terminal_reaches_the_command_once(reactor: Any, during: Run) -> None:
     code = (
-        "import os, signal\nseen = []\n"
+        "import os, select, signal, sys\nseen = []\n"
         "signal.signal(signal.SIGINT, lambda *_: (seen.append(1), print('told', flush=True)))\n"
         "print('there', os.environ['PYPIHUB_INDEX_URL'].partition('@')[2]); print('ready', flush=True)\n"
-        "input()\nprint('times', len(seen))"
+        # not input(): a signal in the moment before it blocks would be told only after the next line
+        "while not select.select([sys.stdin], [], [], 0.01)[0]: pass\n"
+        "print('times', len(seen))"
     )
     process = during("--", *python(code), in_terminal=True)
     await process.says("ready")
