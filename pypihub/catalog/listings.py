@@ -147,6 +147,8 @@ class Listings(Generic[S, V]):
         try:
             better = await waiter
         except _TROUBLE as error:
+            if held.is_ended:  # while this waited the token was refused, or something published with it
+                return await self._miss(key, token)
             if not held.is_troubled:
                 held.is_troubled = True
                 why = error.message if isinstance(error, PyPIHubError) else "it takes long to answer."

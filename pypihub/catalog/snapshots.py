@@ -32,7 +32,7 @@ class Snapshot(Generic[V]):
 
     Its `serial` number is its own. It is as GitHub said at `seen`, and shown without asking up to `until`; from
     `renew_at` on whoever shows it asks in the background. `is_troubled` while GitHub failed when it was asked last.
-    `is_noted` once its files are remembered for lock files.
+    `is_noted` once its files are remembered for lock files. `is_ended` once nobody new is shown it.
     """
 
     serial: int
@@ -43,18 +43,23 @@ class Snapshot(Generic[V]):
     renew_at: float
     is_troubled: bool = False
     is_noted: bool = False
+    is_ended: bool = False
 
     def age(self, now: float) -> float | None:
-        """For how many seconds it is as it is, where it is stale; else None."""
-        return None if now < self.until else now - self.seen
+        """For how many seconds it is as it is, where it is stale; else None.
+
+        None too where it ended while an answer was made of it: that answer was good when it was begun.
+        """
+        return None if now < self.until or self.is_ended else now - self.seen
 
     def content(self) -> V:
         """What was listed."""
         return self.decoder.decode(zlib.decompress(self.packed))
 
     def end(self) -> None:
-        """Nobody is shown this any more."""
-        self.seen = self.until = self.renew_at = float("-inf")
+        """Nobody who asks from now on is shown this."""
+        self.is_ended = True
+        self.until = self.renew_at = float("-inf")
 
 
 def pack(content: object) -> bytes:

@@ -309,6 +309,31 @@ def test_who_has_waited_long_is_shown_the_old_one_and_the_call_goes_on(warm: Des
     assert (warm.told(), len(warm.listings), warm.clock.getDelayedCalls()) == ([2], 0, [])
 
 
+@pytest.mark.parametrize("is_late", [True, False])
+def test_who_waits_is_not_shown_what_ended_meanwhile(warm: Desk, is_late: bool) -> None:
+    warm.clock.advance(TTL)
+    told = warm.told()
+    warm.listings.end(MINE)
+    if is_late:
+        warm.clock.advance(PATIENCE)
+    else:
+        warm.fail(UpstreamError("502"))
+    assert told == []
+    refusal = TokenRefusedError("401")
+    warm.fail(refusal)
+    assert told == [refusal]
+
+
+def test_an_answer_that_was_begun_before_its_listing_ended_has_no_age(desk: Desk) -> None:
+    snapshots: list[Snapshot[Listing]] = []
+    Deferred.fromCoroutine(desk.listings.snapshot(MINE, DEMO)).addCallback(snapshots.append)
+    desk.answer()
+    (snapshot,) = snapshots
+    ages = [snapshot.age(desk.clock.seconds() + later) for later in (0, TTL)]
+    desk.listings.expire(MINE, DEMO)
+    assert [*ages, snapshot.age(desk.clock.seconds() + TTL)] == [None, TTL, None]
+
+
 def test_without_an_old_one_the_caller_waits_as_long_as_it_takes(desk: Desk) -> None:
     told = desk.told()
     desk.clock.advance(10 * PATIENCE)

@@ -111,6 +111,24 @@ async def test_a_client_that_wants_it_fresh_gets_it_once_a_second(warm: Hub, mon
     assert warm.asked() == 2
 
 
+@pytest.mark.parametrize("path", ["/pypi/demo/0.0/json", "/project/demo/"])
+@ensureDeferred
+async def test_a_page_under_way_while_its_listing_changes_is_whole(
+    warm: Hub, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("pypihub.catalog.listings.FRESHEST", 0.0)
+    made = publish(warm)
+    made.releases["v0"].add_asset(*sample_wheel("demo", "0.0"))
+    warm.sandbox.faults.add(Latency(1), where="storage", times=None)
+    waiting = Deferred.fromCoroutine(warm.get(path, headers=GZIP))
+    await until(warm, lambda: warm.asked("storage") == 1)
+    made.add_release("v9").add_asset(*sample_sdist("demo", "9.0"))
+    assert "demo-9.0" in (await warm.get(PAGE, headers={"Cache-Control": "no-cache"})).text
+    answer = await waiting
+    assert (answer.code, answer.header("Age"), answer.header("Content-Encoding")) == (200, None, "gzip")
+    assert b"demo" in gzip.decompress(answer.body)
+
+
 @ensureDeferred
 async def test_callers_of_one_cold_page_share_a_call(make_hub: Callable[..., Any]) -> None:
     hub = await make_hub(ttl=30, latency=0.05)
@@ -161,7 +179,7 @@ async def test_while_github_has_trouble_the_last_page_is_shown(
         stale = await hub.get(PAGE)
         assert (stale.code, stale.body, stale.header("ETag")) == (200, first.body, first.header("ETag"))
         assert str(stale.header("Warning")).startswith("110 ")
-        assert stale.header("Age") == "0"
+        assert 0 <= int(stale.header("Age") or -1) < 60
     told = [line for line in log_lines if "A stale listing of octo/demo is shown" in line]
     assert len(told) == 1
 
