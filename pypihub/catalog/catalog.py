@@ -15,6 +15,7 @@ from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError, UpstreamError
+from pypihub.github.breaker import BreakerOpenError
 from pypihub.github.credentials import Credentials, SignedURL, Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.github.downloads import Download
@@ -153,8 +154,10 @@ class Catalog:
         source = await self.asked(credentials, self._github.source(credentials.token, asset))
         try:
             return await self._github.open(source, asset.size, wanted)
+        except BreakerOpenError:
+            raise
         except UpstreamError:
-            self._knowledge.lookups.forget(credentials.token, asset_id)  # its URL may have expired
+            self._knowledge.lookups.forget(credentials.token, asset.id)  # its URL may have expired
             raise
 
     def _shown(self, credentials: Credentials, asset_id: str, filename: str) -> ShownFile | None:
@@ -166,7 +169,7 @@ class Catalog:
     async def _find(self, credentials: Credentials, asset_id: str, filename: str) -> ReleaseAsset:
         """The asset, or the one that took its place with the same name and bytes."""
         try:
-            return await self._knowledge.lookups.asset(credentials.token, asset_id)
+            return await self._knowledge.lookups.asset(credentials.token, asset_id, filename)
         except NotFoundError:
             old = await self._knowledge.successors.remembered(credentials.owner, asset_id, filename)
             if old is None:
@@ -176,7 +179,7 @@ class Catalog:
             successor = successor_of(old, snapshot.content())
             if successor is None:
                 raise
-        return await self._knowledge.lookups.asset(credentials.token, successor)
+        return await self._knowledge.lookups.asset(credentials.token, successor, filename)
 
     async def asked(self, credentials: Credentials, question: Awaitable[T]) -> T:
         """What GitHub answers; where it refuses the token, that is remembered, and what the token saw forgotten."""

@@ -125,7 +125,7 @@ class Delivery:
 
     async def _computed(self, asset: Asset) -> str | None:
         """The digest of an asset that has none on GitHub, where it was computed here."""
-        key = asset_key(asset.id, None, asset.size, asset.created_at)
+        key = asset_key(asset.id, asset.name, None, asset.size, asset.created_at)
         known = (await self._store.hashes([key])).get(key)
         return f"sha256:{known}" if known else None
 

@@ -20,7 +20,7 @@ from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset
 
 AssetKey = NewType("AssetKey", str)
-"""Stands for the content of an asset: `asset_key` makes it."""
+"""Stands for the content and the name of an asset: `asset_key` makes it."""
 
 VERSION = 1
 """The version of the tables below; a file with another one is not read."""
@@ -79,16 +79,17 @@ class OtherTablesError(sqlite3.DatabaseError):
     """The file is a database, and not one of this version of the store."""
 
 
-def asset_key(asset_id: str, digest: str | None, size: int, created_at: datetime) -> AssetKey:
-    """The key of an asset's facts: its id and digest, or size and time where GitHub has no digest of it."""
-    if digest:
-        return AssetKey(f"{asset_id} {digest}")
-    return AssetKey(f"{asset_id} {size} {created_at.astimezone(UTC).isoformat()}")
+def asset_key(asset_id: str, name: str, digest: str | None, size: int, created_at: datetime) -> AssetKey:
+    """The key of an asset's facts: its id, digest and name, for GitHub lets assets be renamed.
+
+    In place of a digest that GitHub lacks size and time stand.
+    """
+    return AssetKey(f"{asset_id} {digest or f'{size} {created_at.astimezone(UTC).isoformat()}'} {name}")
 
 
 def key_of(asset: Asset | ReleaseAsset) -> AssetKey:
     """The key of an asset's facts."""
-    return asset_key(asset.id, asset.digest, asset.size, asset.created_at)
+    return asset_key(asset.id, asset.name, asset.digest, asset.size, asset.created_at)
 
 
 def make_file(file: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Protocol
 from msgspec import structs
 
 from pypihub.catalog.chores import Chores
-from pypihub.catalog.facts import AssetKey, asset_key
+from pypihub.catalog.facts import AssetKey, key_of
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
 from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
-from pypihub.index.model import Asset, Project
+from pypihub.index.model import Asset, File, Project
 
 MOST_WAITING = 100
 
@@ -30,14 +30,19 @@ class Files(Protocol):
 
 
 class Hashes:
-    """Completes projects by hashes. Files of up to `up_to` bytes are hashed, one at a time; 0 hashes none."""
+    """Completes projects by hashes. Files of up to `up_to` bytes are hashed, one at a time; 0 hashes none.
 
-    def __init__(self, files: Files, lookups: Lookups, store: Store, *, up_to: int) -> None:
+    `seconds` is a clock.
+    """
+
+    def __init__(
+        self, files: Files, lookups: Lookups, store: Store, seconds: Callable[[], float], *, up_to: int
+    ) -> None:
         self._files = files
         self._lookups = lookups
         self._store = store
         self._up_to = up_to
-        self._chores = Chores(1, MOST_WAITING)
+        self._chores = Chores(1, MOST_WAITING, seconds)
 
     def stop(self) -> None:
         """Ends what is under way."""
@@ -48,29 +53,23 @@ class Hashes:
 
         `assets` are the listing's by their ids. Tells also whether any is being computed.
         """
-        keys = {
-            file.asset_id: asset_key(file.asset_id, None, file.size, assets[file.asset_id].created_at)
-            for file in project.files
-            if file.sha256 is None
-        }
+        keys = {file.asset_id: key_of(assets[file.asset_id]) for file in project.files if file.sha256 is None}
         if not keys:
             return project, False
         known = await self._store.hashes(list(keys.values()))
         pending = False
         for file in reversed(project.files):
             if file.asset_id in keys and keys[file.asset_id] not in known and file.size <= self._up_to:
-                pending |= self._chores.add(
-                    keys[file.asset_id], self._hashing(token, file.asset_id, keys[file.asset_id])
-                )
+                pending |= self._chores.add(keys[file.asset_id], self._hashing(token, file, keys[file.asset_id]))
         files = (
             structs.replace(file, sha256=known.get(keys[file.asset_id])) if file.asset_id in keys else file
             for file in project.files
         )
         return replace(project, files=tuple(files)), pending
 
-    def _hashing(self, token: Token, asset_id: str, key: AssetKey) -> Callable[[], Awaitable[object]]:
+    def _hashing(self, token: Token, file: File, key: AssetKey) -> Callable[[], Awaitable[object]]:
         async def compute() -> None:
-            asset = await self._lookups.asset(token, asset_id)
+            asset = await self._lookups.asset(token, file.asset_id, file.filename)
             source = await self._files.source(token, asset)
             await self._store.keep_hash(key, await self._files.sha256(source, asset.size))
 

@@ -99,11 +99,14 @@ class Lookups:
         self._queues: dict[TokenHash, _Queue] = {}
         self._stopped = False
 
-    async def asset(self, token: Token, asset_id: str) -> ReleaseAsset:
-        """The asset with this node id, as GitHub showed it to this token; raises what GitHub's answer stands for."""
+    async def asset(self, token: Token, asset_id: str, name: str) -> ReleaseAsset:
+        """The asset with this node id, as GitHub showed it to this token; raises what GitHub's answer stands for.
+
+        What was found before counts only under this `name`: it may have been renamed.
+        """
         key = self._hasher(token), asset_id
         until, asset = self._found.get(key, (0.0, None))
-        if asset is not None and until > self._reactor.seconds():
+        if asset is not None and asset.name == name and until > self._reactor.seconds():
             self._tally.looked("lookup", "hit")
             return asset
         self._tally.looked("lookup", "miss")
@@ -111,9 +114,9 @@ class Lookups:
             raise StoppingError
         return await self._join(token, *key)
 
-    def find_ahead(self, token: Token, asset_id: str) -> None:
+    def find_ahead(self, token: Token, asset_id: str, name: str) -> None:
         """Begins to look the asset up for a reader to come, who is told of trouble."""
-        found = for_nobody(lambda: Deferred.fromCoroutine(self.asset(token, asset_id)))
+        found = for_nobody(lambda: Deferred.fromCoroutine(self.asset(token, asset_id, name)))
         found.addErrback(lambda failure: failure.trap(PyPIHubError))
 
     def until(self, token: Token, asset_id: str) -> float:
@@ -131,6 +134,10 @@ class Lookups:
             for call in list(queue.calls):
                 call.cancel()
             self._send(queue)
+
+    def __len__(self) -> int:
+        """The assets that are kept."""
+        return len(self._found)
 
     def forget(self, token: Token, asset_id: str) -> None:
         """Asks anew the next time: the signed URL did not serve."""
@@ -186,10 +193,15 @@ class Lookups:
         self, who: TokenHash, asset_id: str, answer: ReleaseAsset | Exception, waiters: list[Deferred[ReleaseAsset]]
     ) -> None:
         if isinstance(answer, ReleaseAsset):
-            self._found[who, asset_id] = self._reactor.seconds() + self._lifetime, answer
-            self._found.move_to_end((who, asset_id))
-            if len(self._found) > self._size:
-                self._found.popitem(last=False)
+            self._keep((who, asset_id), answer)
         for waiter in waiters:
             if not waiter.called:
                 waiter.callback(answer) if isinstance(answer, ReleaseAsset) else waiter.errback(answer)
+
+    def _keep(self, key: tuple[TokenHash, str], asset: ReleaseAsset) -> None:
+        """Keeps what was found; what serves no more, and what is too much, goes."""
+        now = self._reactor.seconds()
+        self._found[key] = now + self._lifetime, asset
+        self._found.move_to_end(key)
+        while len(self._found) > self._size or next(iter(self._found.values()))[0] <= now:
+            self._found.popitem(last=False)

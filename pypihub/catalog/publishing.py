@@ -213,7 +213,7 @@ class Publishing:
 
     async def _remember(self, upload: Upload, asset: RestAsset, metadata: Metadata | None) -> None:
         """Keeps what pages tell of the file, so that nobody has to read it for that."""
-        key = asset_key(asset.node_id, asset.digest, asset.size, asset.created_at)
+        key = asset_key(asset.node_id, asset.name, asset.digest, asset.size, asset.created_at)
         if metadata is not None:
             await self._store.keep_metadata(key, metadata.content, metadata.sha256, metadata.requires_python)
         if asset.digest is None:

@@ -16,6 +16,7 @@ from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, key_of
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
 from pypihub.errors import NotFoundError, StoppingError, UpstreamError
+from pypihub.github.breaker import BreakerOpenError
 from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset, File, Project
@@ -37,16 +38,19 @@ class Files(Protocol):
 
 
 class Wheels:
-    """Reads METADATA once for all callers; who asks for it was shown the wheel by GitHub before."""
+    """Reads METADATA once for all callers; who asks for it was shown the wheel by GitHub before.
 
-    def __init__(self, files: Files, lookups: Lookups, store: Store) -> None:
+    `seconds` is a clock.
+    """
+
+    def __init__(self, files: Files, lookups: Lookups, store: Store, seconds: Callable[[], float]) -> None:
         self._files = files
         self._lookups = lookups
         self._store = store
         self._waiters: dict[AssetKey, list[Deferred[bytes]]] = {}
         self._readers: dict[AssetKey, Deferred[Any]] = {}
         self._stopped = False
-        self._ahead = Chores(READ_AT_ONCE, MOST_WAITING)
+        self._ahead = Chores(READ_AT_ONCE, MOST_WAITING, seconds)
 
     def stop(self) -> None:
         """Ends what is read, and read ahead; those who wait are told."""
@@ -71,21 +75,26 @@ class Wheels:
         content = await self.known(key)
         if content is not None:
             return content
-        source = await self._files.source(token, asset)
+        # Who comes to a reading under way needs no source, for which GitHub may have to be asked.
+        source = await self._files.source(token, asset) if key not in self._readers else None
         if self._stopped:
             raise StoppingError
         try:
             return await self._join(source, asset, key)
+        except BreakerOpenError:
+            raise
         except UpstreamError:
             self._lookups.forget(token, asset.id)  # its URL may have expired
             raise
 
-    def _join(self, source: Source, asset: ReleaseAsset, key: AssetKey) -> Deferred[bytes]:
-        """Those who ask at the same time share one reading; each has a Deferred, and a source, of its own."""
+    def _join(self, source: Source | None, asset: ReleaseAsset, key: AssetKey) -> Deferred[bytes]:
+        """Those who ask at the same time share one reading, from the source of the first; each has their own Deferred.
+
+        Without a `source` there is a reading under way.
+        """
         waiter: Deferred[bytes] = Deferred()
-        waiters = self._waiters.setdefault(key, [])
-        waiters.append(waiter)
-        if len(waiters) == 1:
+        self._waiters.setdefault(key, []).append(waiter)
+        if source is not None and key not in self._readers:
             self._readers[key] = Deferred.fromCoroutine(self._read(source, asset, key))
             self._readers[key].addBoth(self._tell, key)
         return waiter
@@ -121,9 +130,9 @@ class Wheels:
             files += await self._described(project.files[start : start + LOOKED_UP_AT_ONCE], assets)
         for file in _of_newest_version(files):
             if file.core_metadata is True:
-                is_taken = self._ahead.add(key_of(assets[file.asset_id]), self._ahead_of(token, file.asset_id))
+                is_taken = self._ahead.add(key_of(assets[file.asset_id]), self._ahead_of(token, file))
                 if is_taken:  # all are looked up in one call, be there more than are read at once
-                    self._lookups.find_ahead(token, file.asset_id)
+                    self._lookups.find_ahead(token, file.asset_id, file.filename)
                 pending |= is_taken
         return replace(project, files=tuple(files)), pending
 
@@ -132,9 +141,9 @@ class Wheels:
         known = await self._store.metadata(keys.values())
         return [_with(file, known.get(keys[file.asset_id])) if file.is_wheel else file for file in files]
 
-    def _ahead_of(self, token: Token, asset_id: str) -> Callable[[], Awaitable[object]]:
+    def _ahead_of(self, token: Token, file: File) -> Callable[[], Awaitable[object]]:
         async def read() -> None:
-            await self.metadata(token, await self._lookups.asset(token, asset_id))
+            await self.metadata(token, await self._lookups.asset(token, file.asset_id, file.filename))
 
         return read
 

@@ -147,8 +147,8 @@ def _knowledge(
     tally: Tally,
 ) -> Knowledge:
     lookups = Lookups(client.assets, hasher, reactor, tally=tally)
-    wheels = Wheels(client, lookups, store)
-    hashes = Hashes(client, lookups, store, up_to=config.metadata.hash_up_to)
+    wheels = Wheels(client, lookups, store, reactor.seconds)
+    hashes = Hashes(client, lookups, store, reactor.seconds, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
 
 

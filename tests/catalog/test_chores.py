@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
 
-from pypihub.catalog.chores import Chores
+from pypihub.catalog import chores as module
+from pypihub.catalog.chores import PAUSE, Chores
 from pypihub.errors import PyPIHubError, UpstreamError
 from pypihub.tally import VISIT, Visit
 
@@ -46,7 +48,7 @@ def add(chores: Chores, work: Work, names: str) -> None:
 
 
 def test_chores_are_done_in_turn_a_few_at_a_time() -> None:
-    chores, work = Chores(2, 10), Work()
+    chores, work = Chores(2, 10, Clock().seconds), Work()
     add(chores, work, "abcd")
     assert work.begun == ["a", "b"]
     work.end("b")
@@ -60,7 +62,7 @@ def test_chores_are_done_in_turn_a_few_at_a_time() -> None:
 
 
 def test_a_chore_that_waits_or_is_under_way_is_not_taken_again() -> None:
-    chores, work = Chores(1, 10), Work()
+    chores, work = Chores(1, 10, Clock().seconds), Work()
     add(chores, work, "abab")
     work.end("a")
     work.end("b")
@@ -70,7 +72,7 @@ def test_a_chore_that_waits_or_is_under_way_is_not_taken_again() -> None:
 
 
 def test_only_so_many_wait() -> None:
-    chores, work = Chores(1, 2), Work()
+    chores, work = Chores(1, 2, Clock().seconds), Work()
     add(chores, work, "abcd")
     for name in "abc":
         work.end(name)
@@ -79,18 +81,41 @@ def test_only_so_many_wait() -> None:
 
 @pytest.mark.parametrize("error", [PyPIHubError("no"), UpstreamError("trouble")])
 def test_an_expected_error_ends_that_chore_alone_and_is_not_logged(error: Exception) -> None:
-    chores, work = Chores(1, 10), Work()
+    chores, work = Chores(1, 10, Clock().seconds), Work()
     add(chores, work, "ab")
     work.end("a", error)
     work.end("b")
     assert work.begun == ["a", "b"]
 
 
+def test_what_failed_is_not_tried_again_before_a_pause_is_over() -> None:
+    clock, work = Clock(), Work()
+    chores = Chores(1, 10, clock.seconds)
+    assert chores.add("a", work("a"))
+    work.end("a", UpstreamError("trouble"))
+    clock.advance(PAUSE - 0.1)
+    assert not chores.add("a", work("a"))
+    assert chores.add("b", work("b"))
+    work.end("b")
+    clock.advance(0.1)
+    assert chores.add("a", work("a"))
+    assert work.begun == ["a", "b", "a"]
+
+
+def test_only_so_many_failures_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_FAILED", 2)
+    chores, work = Chores(1, 10, Clock().seconds), Work()
+    for name in "abc":
+        chores.add(name, work(name))
+        work.end(name, UpstreamError("trouble"))
+    assert [chores.add(name, work(name)) for name in "abc"] == [True, False, False]
+
+
 def test_a_mistake_is_logged_and_the_next_chore_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[LogEvent] = []
     # A log of its own: a failure in the usual one fails every test.
     monkeypatch.setattr("pypihub.catalog.chores._log", Logger("test", observer=events.append))  # type: ignore[arg-type]
-    chores, work = Chores(1, 10), Work()
+    chores, work = Chores(1, 10, Clock().seconds), Work()
     add(chores, work, "ab")
     work.end("a", mistake := ZeroDivisionError())
     assert [event["log_failure"].value for event in events] == [mistake]
@@ -99,7 +124,7 @@ def test_a_mistake_is_logged_and_the_next_chore_is_done(monkeypatch: pytest.Monk
 
 
 def test_a_chore_that_is_done_at_once_leaves_room_for_the_next() -> None:
-    chores = Chores(1, 10)
+    chores = Chores(1, 10, Clock().seconds)
     done: list[int] = []
 
     def chore(number: int) -> Callable[[], Deferred[None]]:
@@ -114,7 +139,7 @@ def test_a_chore_that_is_done_at_once_leaves_room_for_the_next() -> None:
 
 
 def test_stopping_cancels_what_is_under_way_and_forgets_what_waits() -> None:
-    chores, work = Chores(2, 10), Work()
+    chores, work = Chores(2, 10, Clock().seconds), Work()
     add(chores, work, "abcd")
     chores.stop()
     assert sorted(work.cancelled) == ["a", "b"]
@@ -129,7 +154,7 @@ def test_chores_are_done_for_nobody() -> None:
 
     token = VISIT.set(Visit())
     try:
-        Chores(1, 1).add("a", chore)
+        Chores(1, 1, Clock().seconds).add("a", chore)
     finally:
         VISIT.reset(token)
     assert visits == [None]

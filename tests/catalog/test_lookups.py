@@ -57,9 +57,9 @@ class Desk:
         self.lookups = Lookups(self.github, TokenHasher(), self.clock, lifetime=60, size=size)
         self.told: dict[str, object] = {}
 
-    def ask(self, asset_id: str, token: Token = MINE, waiter: str = "") -> Deferred[None]:
+    def ask(self, asset_id: str, token: Token = MINE, waiter: str = "", name: str = "demo.whl") -> Deferred[None]:
         """Asks for an asset; the answer or the error goes to `told`, under the waiter's name or else the id."""
-        waiting = Deferred.fromCoroutine(self.lookups.asset(token, asset_id))
+        waiting = Deferred.fromCoroutine(self.lookups.asset(token, asset_id, name))
 
         def tell(answer: object) -> None:
             self.told[waiter or asset_id] = getattr(answer, "value", answer)
@@ -211,6 +211,27 @@ def test_a_found_asset_serves_for_a_minute(desk: Desk) -> None:
     assert len(desk.batches) == 2
     desk.github.answer()
     assert desk.told["late"] == found("RA_one")
+
+
+def test_what_was_found_under_another_name_is_asked_for_again(desk: Desk) -> None:
+    desk.ask("RA_one", name="old.whl")
+    desk.turn()
+    desk.github.answer()
+    desk.ask("RA_one", name="old.whl")
+    desk.turn()
+    desk.github.answer()
+    desk.ask("RA_one", name="demo.whl")
+    desk.turn()
+    assert desk.batches == [["RA_one"], ["RA_one"]]
+
+
+def test_what_serves_no_more_is_not_kept(desk: Desk) -> None:
+    for one in ("RA_one", "RA_two"):
+        desk.ask(one)
+        desk.turn()
+        desk.github.answer()
+        desk.clock.advance(60)
+    assert len(desk.lookups) == 1
 
 
 def test_an_asset_that_is_to_be_forgotten_is_asked_for_again(desk: Desk) -> None:

@@ -82,20 +82,19 @@ def noise(size: int) -> bytes:
 # What it is for
 
 
-def test_a_key_is_the_id_and_the_digest() -> None:
+def test_a_key_is_the_id_the_digest_and_the_name() -> None:
     time = datetime(2026, 1, 1, tzinfo=UTC)
-    assert asset_key("RA_one", "sha256:aa", 5, time) == KEY
-    assert asset_key("RA_one", "sha256:aa", 6, time) == KEY
+    assert asset_key("RA_one", "demo.whl", "sha256:aa", 5, time) == "RA_one sha256:aa demo.whl"
+    assert asset_key("RA_one", "demo.whl", "sha256:aa", 6, time) == "RA_one sha256:aa demo.whl"
 
 
-def test_without_a_digest_the_key_is_the_size_and_the_time() -> None:
+def test_without_a_digest_the_key_has_the_size_and_the_time() -> None:
     time = datetime(2026, 1, 1, tzinfo=UTC)
-    key = asset_key("RA_one", None, 5, time)
-    assert key == "RA_one 5 2026-01-01T00:00:00+00:00"
-    assert key == asset_key("RA_one", None, 5, time.astimezone(timezone(timedelta(hours=2))))
-    assert (
-        len({key, asset_key("RA_one", None, 6, time), asset_key("RA_one", None, 5, time + timedelta(seconds=1))}) == 3
-    )
+    key = asset_key("RA_one", "demo.whl", None, 5, time)
+    assert key == "RA_one 5 2026-01-01T00:00:00+00:00 demo.whl"
+    assert key == asset_key("RA_one", "demo.whl", None, 5, time.astimezone(timezone(timedelta(hours=2))))
+    later = asset_key("RA_one", "demo.whl", None, 5, time + timedelta(seconds=1))
+    assert len({key, asset_key("RA_one", "demo.whl", None, 6, time), later}) == 3
 
 
 @pytest.mark.parametrize("in_memory", [False, True])

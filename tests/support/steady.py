@@ -133,13 +133,13 @@ async def is_idle(hub: Hub) -> None:
     await until(hub, lambda: not house.knowledge.lookups._queues, "a look-up has no end")
     await until(hub, lambda: places._free == MOST_AT_ONCE, "a place is not given back")
     assert (places._taken, places._queues, places._waiting) == ({}, {}, 0)
+    assert not house.pages._flights._flights
     for _ in range(5000):  # one that just became idle comes to the pool in its time
         await house.github.pool.closeCachedConnections()
         if hub.sandbox.connections == 0:
             return
         await deferLater(hub.reactor, 0.001)
     raise AssertionError("a connection to GitHub is not idle")
-    assert not house.pages._flights._flights
 
 
 def held(hub: Hub) -> dict[str, int]:

@@ -123,6 +123,24 @@ async def test_storage_s_trouble_is_not_the_file_and_the_next_try_works(proxy: H
 
 
 @ensureDeferred
+async def test_a_url_of_a_replaced_file_that_did_not_serve_is_not_used_again(
+    make_hub: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pypihub.catalog.listings.FRESHEST", 0.0)
+    proxy: Hub = await make_hub(mode="proxy", ttl=300)
+    release = proxy.world.add_repository("octo/demo").add_release("v1")
+    path = f"/asset/{release.add_asset(NAME, CONTENT).id}/{NAME}"
+    assert (await proxy.get("/simple/demo/")).code == 200
+    release.remove_asset(NAME)
+    release.add_asset(NAME, CONTENT)
+    proxy.sandbox.faults.add(Status(403), where="storage", times=1)
+    assert (await proxy.get(path)).code == 502
+    asked = proxy.asked(operation="Lookup")
+    assert (await proxy.get(path)).body == CONTENT
+    assert proxy.asked(operation="Lookup") == asked + 2, "the old one, and the one that took its place"
+
+
+@ensureDeferred
 async def test_storage_that_hangs_is_504(make_hub: Callable[..., Any]) -> None:
     hub = await make_hub(mode="proxy", timeout=0.2)
     path = publish(hub)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 from support.hub import Answer, Hub
+from support.steady import house_of
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.client import ResponseNeverReceived
@@ -93,6 +94,16 @@ async def calls(hub: Hub, where: str, number: int) -> None:
         return hub.asked(where) >= number
 
     await until(hub, is_so)
+
+
+async def background(hub: Hub) -> None:
+    """Waits until nothing is found out in the background any more."""
+    knowledge = house_of(hub).knowledge
+
+    async def is_over() -> bool:
+        return not knowledge.wheels._ahead._workers and not knowledge._hashes._chores._workers
+
+    await until(hub, is_over)
 
 
 def ranges(hub: Hub) -> list[str | None]:
@@ -332,6 +343,26 @@ async def test_a_url_that_did_not_serve_is_not_used_again(hub: Hub) -> None:
     assert hub.asked(operation=LOOKUP) == 2
 
 
+@pytest.mark.parametrize("fault", [Status(403), Drop()])
+@ensureDeferred
+async def test_a_busy_page_does_not_try_again_and_again_where_storage_fails(
+    make_hub: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr("pypihub.web.pages.UNFINISHED", 0.0)
+    hub: Hub = await make_hub(ttl=300)
+    release = release_of(hub)
+    wheel(release)
+    release.add_asset(*sample_sdist("demo", "0.1"), digest=False)
+    hub.sandbox.faults.add(fault, where="storage", times=None)
+    await files(hub)
+    await background(hub)
+    before = hub.asked(), hub.asked("storage")
+    for _ in range(20):
+        await files(hub)
+    await background(hub)
+    assert (hub.asked(), hub.asked("storage")) == before
+
+
 @ensureDeferred
 async def test_the_refusal_of_one_token_is_not_another_s(make_hub: Callable[..., Any]) -> None:
     """Two read the same wheel at once, and GitHub refuses the token of the first on its way to the storage."""
@@ -450,6 +481,23 @@ async def test_two_files_that_might_have_taken_its_place_are_none(hub: Hub, draf
     replaced(release, old)
     release.repository.add_release("v2", draft=draft).add_asset(old.name, old.content)
     assert (await hub.get(path_of(old))).code == code
+
+
+@ensureDeferred
+async def test_a_renamed_file_is_what_its_new_name_says(make_hub: Callable[..., Any]) -> None:
+    hub: Hub = await make_hub()
+    asset = wheel(release_of(hub))
+    name, wrong = asset.name, asset.name.replace("1.0", "1.1")
+    asset.rename(wrong)
+    assert (await metadata(hub, asset)).code == 404  # METADATA is another version's
+    assert (await hub.get(path_of(asset))).code == 302
+    asset.rename(name)
+    assert (await hub.get(path_of(asset))).code == 302
+    assert (await metadata(hub, asset)).body == metadata_in(asset)
+    asset.rename(wrong)
+    found = await files(hub)
+    assert "core-metadata" not in found[wrong], "it is known, and not by this name"
+    assert (await metadata(hub, asset)).code == 404
 
 
 @ensureDeferred
