@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel, Request
 
 from pypihub.config import Limits
+
+_AUTHORITY = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
 class HubChannel(HTTPChannel):
@@ -38,6 +41,7 @@ class HubChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:  # noqa: N802 - Twisted's name
         """Twisted's: the head is there."""
         self._is_in_pieces = False
+        self._path = origin_form(self._path)
         super().allHeadersReceived()
         if self.length != 0:
             self.setTimeout(self._limits.body)
@@ -72,3 +76,15 @@ class HubChannel(HTTPChannel):
             f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         self.loseConnection()
+
+
+def origin_form(target: bytes) -> bytes:
+    """A request's target without scheme and host, which every server must take (RFC 9112, 3.2.2); others as they are.
+
+    Who is asked does not matter here, as with the Host header.
+    """
+    authority = _AUTHORITY.match(target)
+    if authority is None:
+        return target
+    rest = target[authority.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest

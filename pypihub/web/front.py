@@ -29,7 +29,7 @@ from pypihub.web.visits import FRONT, VisitedRequest
 MOST_KNOWN = 50_000
 """Requests that are remembered."""
 COST = 500
-"""Bytes that each takes, about."""
+"""Bytes that each takes, about, beside an answer that is kept here."""
 _UNKNOWN = (None, "", None)
 _SHARE = 16  # a part of the memory that they may take
 
@@ -49,7 +49,7 @@ class _Today:
 
 
 class Front:
-    """Remembers which request leads to which answer. The answers of pages live in `memory`, and it is charged to that.
+    """Remembers which request leads to which answer. Pages live in `memory`, redirects here, and it is charged to that.
 
     A request with a token that GitHub refused meanwhile is left to the routes.
     """
@@ -67,7 +67,8 @@ class Front:
         self._refused = refused
         self._seconds = seconds
         self._secret = secrets.token_bytes(32)
-        self._most = min(MOST_KNOWN, memory.limit // _SHARE // COST)
+        self._room = memory.limit // _SHARE
+        self._used = 0
         self._tally = tally or Tally()
         self._known: OrderedDict[bytes, tuple[TokenHash, Owner, PageKey | Ready]] = OrderedDict()
         self._date = _Today()
@@ -88,12 +89,17 @@ class Front:
         """The request, which came with these credentials, leads to this answer as long as that is good."""
         digest = _digest(request, self._secret)
         if digest:
-            before = len(self._known)
+            before = self._used
+            self._forget(digest)
             self._known[digest] = self._hasher(credentials.token), credentials.owner, known
-            self._known.move_to_end(digest)
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
-            self._memory.charge(COST * (len(self._known) - before))
+            self._used += _cost(known)
+            while len(self._known) > MOST_KNOWN or self._used > self._room:
+                self._forget(next(iter(self._known)))
+            self._memory.charge(self._used - before)
+
+    def _forget(self, digest: bytes) -> None:
+        _, _, known = self._known.pop(digest, _UNKNOWN)
+        self._used -= _cost(known) if known is not None else 0
 
     def _find(self, request: Request, now: float) -> tuple[Ready | None, str]:
         who, owner, known = self._known.get(_digest(request, self._secret), _UNKNOWN)
@@ -114,6 +120,10 @@ class Front:
             request.sentLength = len(ready.body)
             channel.writeSequence((ready.head, self._date.at(now, request.id), ready.body))
         request.finish()
+
+
+def _cost(known: PageKey | Ready) -> int:
+    return COST + (known.size if isinstance(known, Ready) else 0)
 
 
 def _digest(request: Request, secret: bytes) -> bytes:

@@ -22,7 +22,7 @@ from pypihub.web.channel import HubChannel
 from pypihub.web.connections import Connections, TurnedAway
 from pypihub.web.front import Front
 from pypihub.web.health import PATHS, Health, Phase
-from pypihub.web.limits import Gate
+from pypihub.web.limits import Gate, whose
 from pypihub.web.responses import NOTHING_HERE, send_error, send_failure
 from pypihub.web.routes import HEALTH, route_of
 from pypihub.web.uploads import Uploads
@@ -174,9 +174,10 @@ class HubSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Called by Twisted for each connection."""
         address = self.client_address.of_connection(addr)
-        if not self.connections.has_room(address, self.gate.limits.connections_per_address):
+        counted = whose(address) if address is not None else None
+        if not self.connections.has_room(counted, self.gate.limits.connections_per_address):
             return TurnedAway()
-        return self.connections.watch(super().buildProtocol(addr), address)
+        return self.connections.watch(super().buildProtocol(addr), counted)
 
     def protocol(self) -> Any:
         """Called by Twisted for a channel: its own, which turns to HTTP/2 where TLS agrees on that, around ours."""

@@ -26,7 +26,8 @@ async def send_download(request: Request, download: Download) -> bytes:
     request.setHeader("Content-Length", str(download.length))
     request.setHeader("Accept-Ranges", "bytes")
     # An asset's bytes never change. They stay with this client, who was allowed to have them.
-    request.setHeader("Cache-Control", "private, max-age=31536000, immutable")
+    has_bytes = download.status in (200, 206)
+    request.setHeader("Cache-Control", "private, max-age=31536000, immutable" if has_bytes else "no-store")
     request.setHeader("X-Content-Type-Options", "nosniff")
     try:
         await download.deliver(_Reader(request))

@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from support.hub import Answer, Hub
+from support.steady import house_of
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.client import HTTPConnectionPool
@@ -329,6 +330,22 @@ async def test_the_front_says_nothing_that_the_routes_would_refuse(make_hub: Cal
         assert answer.code == code, (method, path, how)
     head = await hub.head(PAGE)
     assert (head.code, head.body) == (200, b"")
+
+
+@ensureDeferred
+async def test_redirects_are_charged_to_the_memory_for_what_they_take(
+    warm: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = publish(warm).releases["v0"]
+    (asset,) = release.assets.values()
+    memory, front = house_of(warm).memory, house_of(warm).inside.front
+    location = (await warm.get(f"/asset/{asset.id}/{asset.name}")).header("Location")
+    assert memory.used > 2 * len(location or "")
+    monkeypatch.setattr(front, "_room", memory.used)
+    for number in range(3):
+        assert (await warm.get(f"/asset/{asset.id}/{asset.name}?{number}")).code == 302
+    assert len(front._known) == 1
+    assert memory.used == front._used
 
 
 @ensureDeferred

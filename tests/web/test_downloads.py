@@ -78,6 +78,7 @@ async def test_a_download_is_resumed_where_the_file_is_still_the_same(proxy: Hub
 async def test_a_range_beyond_the_end_is_416(proxy: Hub) -> None:
     answer = await proxy.get(publish(proxy), headers={"Range": "bytes=99999-"})
     assert (answer.code, answer.header("Content-Range")) == (416, f"bytes */{len(CONTENT)}")
+    assert answer.header("Cache-Control") == "no-store"
 
 
 @pytest.mark.parametrize("wanted", ["bytes=0-1,3-4", "lines=1-2", "bytes=", "x" * 500, "bytes=\u00e9"])

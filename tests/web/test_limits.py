@@ -13,8 +13,12 @@ from support.forms import file, head_of
 from support.hub import Hub, basic
 from support.streams import connect_streams
 from support.wire import Wire, connect
+from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock, deferLater
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from pypihub.config import Limits
 from pypihub.sandbox.faults import Latency
@@ -231,6 +235,25 @@ async def hub_is_told(hub: Hub, number: int) -> None:
     (site,) = (each.site for each in hub.services[0] if hasattr(each, "site"))
     while len(site.connections._open) != number:
         await pause(hub, 0.001)
+
+
+@ensureDeferred
+async def test_of_ipv6_the_connections_of_a_customer_are_counted(make_hub: MakeHub) -> None:
+    """Each customer has at least a /64, and no end of addresses in it."""
+    hub = await make_hub(limits={"connections_per_address": 3})
+    (site,) = (each.site for each in hub.services[0] if hasattr(each, "site"))
+    protocols = []
+
+    def is_let_in(address: str) -> bool:
+        transport = StringTransport()
+        protocols.append(site.buildProtocol(IPv6Address("TCP", address, 1000)))
+        protocols[-1].makeConnection(transport)
+        return not transport.disconnecting
+
+    assert [is_let_in(f"2001:db8::{number}") for number in range(5)] == [True] * 3 + [False] * 2
+    assert is_let_in("2001:db8:0:1::1")
+    for protocol in protocols:
+        protocol.connectionLost(Failure(ConnectionDone()))
 
 
 @ensureDeferred

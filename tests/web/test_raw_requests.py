@@ -45,7 +45,9 @@ async def exchange(hub: Hub, line: bytes, headers: bytes = b"") -> bytes:
         (b"GET\xff /", b"400"),
         (b"GET /simple/\xc3\xa9/", b"400"),
         (b"GET /simple/%c3%a9/", b"404"),
-        (b"GET http://octo:token@elsewhere/simple/", b"404"),
+        (b"GET ftp://elsewhere/simple/", b"404"),
+        (b"GET http:/simple/", b"404"),
+        (b"GET http://elsewhere//simple/", b"404"),
         (b"GET simple/", b"404"),
         (b"GET /../../etc/passwd", b"404"),
         (b"GET /simple/%2e%2e%2f%2e%2e%2fetc/", b"404"),
@@ -58,6 +60,16 @@ async def test_odd_request_lines_are_turned_down(hub: Hub, line: bytes, status: 
     answer = await exchange(hub, line, b"Host: x\r\n")
     assert answer.split(b" ", 2)[1] == status
     assert hub.asked() == 0
+
+
+@pytest.mark.parametrize("start", [b"http://hub.example:3141", b"HTTPS://octo:token@elsewhere", b"http://"])
+@ensureDeferred
+async def test_a_target_with_scheme_and_host_is_what_stands_behind_them(hub: Hub, start: bytes) -> None:
+    answer = await exchange(hub, b"GET " + start + b"/simple?x=1", b"Host: x\r\n")
+    assert answer.startswith(b"HTTP/1.1 301 ")
+    assert b"\r\nLocation: simple/?x=1\r\n" in answer
+    assert b" 200 OK\r\n" in await exchange(hub, b"GET " + start + b"/simple/", b"Host: x\r\n")
+    assert b" 200 OK\r\n" in await exchange(hub, b"GET " + start, b"Host: x\r\n")
 
 
 @pytest.mark.parametrize(
