@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from pytest_twisted import ensureDeferred
 from support.certificates import write_certificate
-from support.process import Process
+from support.process import Process, free_port
 
 from pypihub.config import load_config
 from pypihub.daemon.logs import PLAIN
@@ -169,9 +169,7 @@ async def test_the_demo_shows_a_configuration_but_where_it_listens_and_whom_it_a
         "[server]\nport = 1\n[cache]\ndirectory = 'cache'\n[log]\naccess = false\n"
         "[github]\nowners = ['someone-else']\napi_url = 'http://127.0.0.1:1'\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    process = run("pypihub", "-c", "hub.toml", "demo", "--once", "--port", port)
+    process = run("pypihub", "-c", "hub.toml", "demo", "--once", "--port", str(free_port()))
     assert await process.ends() == 0, process.out + process.err
     assert "4. It worked" in process.out
     assert "pypihub.access" not in process.out

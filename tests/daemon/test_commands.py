@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from pytest_twisted import ensureDeferred
 from support.certificates import write_certificate
-from support.process import Process
+from support.process import Process, free_port
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.task import deferLater
@@ -232,8 +232,7 @@ async def test_it_serves_https_with_a_certificate_beside_its_file(reactor: Any, 
     # As other programs write it, with a chain behind it.
     labelled = pem.replace(b"BEGIN CERT", b"BEGIN X509 CERT").replace(b"END CERT", b"END X509 CERT")
     (tmp_path / "tls.crt").write_bytes(labelled + write_certificate(tmp_path / "ca.crt", tmp_path / "ca.key"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     file = tmp_path / "hub.toml"
     file.write_text(f'[server]\nhost = "127.0.0.1"\nport = {port}\n[server.tls]\ncrt = "tls.crt"\nkey = "tls.key"\n')
     process = run("pypihub", "-c", str(file))

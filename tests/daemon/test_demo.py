@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import treq
 from pytest_twisted import ensureDeferred
-from support.process import Process
+from support.process import Process, free_port
 from twisted.web.client import Agent
 
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
@@ -21,8 +21,7 @@ Run = Callable[..., Process]
 @pytest.fixture
 def port() -> str:
     """A free port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture

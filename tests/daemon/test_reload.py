@@ -15,6 +15,7 @@ from support.certificates import write_certificate
 from support.daemons import Daemon, GitHub, Run, halted, serve, until
 from support.init import Init
 from support.load import Load
+from support.process import free_port
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.threads import deferToThread
 
@@ -176,9 +177,7 @@ async def served(address: str, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) 
 async def test_it_is_tls_1_2_or_later_and_http2(github: GitHub, run: Run, tmp_path: Path, listening: str) -> None:
     pem = write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
     (tmp_path / "all.pem").write_bytes(pem + (tmp_path / "tls.key").read_bytes())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (tmp_path / "hub.toml").write_text("[server]\n" + listening.format(port=port))
+    (tmp_path / "hub.toml").write_text("[server]\n" + listening.format(port=free_port()))
     process = run("pypihub", "-c", "hub.toml")
     address = await process.says("listens on ")
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

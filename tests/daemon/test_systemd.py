@@ -7,7 +7,6 @@ import ctypes
 import re
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 from support.certificates import write_certificate
 from support.hub import basic
-from support.process import BIN, Process
+from support.process import BIN, Process, free_port
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import Protocol, connectionDone
@@ -150,14 +149,9 @@ async def box(reactor: Any, tmp_path: Path) -> AsyncIterator[Box]:
     await sandbox.stop()
 
 
-def free(family: socket.AddressFamily, host: str) -> int:
-    with socket.create_server((host, 0), family=family) as listening:
-        return int(listening.getsockname()[1])
-
-
 LISTENING = {
-    "IPv4": lambda folder: (f"127.0.0.1:{free(socket.AF_INET, '127.0.0.1')}", "tcp:{}"),
-    "IPv6": lambda folder: (f"[::1]:{free(socket.AF_INET6, '::1')}", "tcp:{}"),
+    "IPv4": lambda folder: (f"127.0.0.1:{free_port()}", "tcp:{}"),
+    "IPv6": lambda folder: (f"[::1]:{free_port('::1')}", "tcp:{}"),
     "Unix": lambda folder: (str(folder / "hub.sock"), "unix:{}"),
 }
 
@@ -204,7 +198,7 @@ async def test_the_first_connection_starts_it_and_the_last_one_is_answered(
 @ensureDeferred
 async def test_sockets_of_the_wrong_names_are_one_line(box: Box, run: Run, names: str, said: str, workers: int) -> None:
     config = box.configure(f"endpoint = 'systemd:domain=INET:name=pypihub'\nworkers = {workers}")
-    wheres = [f"127.0.0.1:{free(socket.AF_INET, '127.0.0.1')}" for _ in names.split(":")]
+    wheres = [f"127.0.0.1:{free_port()}" for _ in names.split(":")]
     sockets = [part for where in wheres for part in ("-l", where)]
     process = run("systemd-socket-activate", *sockets, f"--fdname={names}", str(BIN / "pypihub"), "-c", config)
     await box.until(lambda: process.err.count("Listening on") == len(wheres))
@@ -232,7 +226,7 @@ async def test_it_serves_https_with_the_system_calls_that_the_service_allows(
     box: Box, run: Run, tmp_path: Path, workers: int
 ) -> None:
     pem = write_certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
-    port = free(socket.AF_INET, "127.0.0.1")
+    port = free_port()
     config = box.configure(
         f"host = '127.0.0.1'\nport = {port}\nworkers = {workers}\n[server.tls]\ncrt = 'tls.crt'\nkey = 'tls.key'"
     )

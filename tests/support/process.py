@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import socket
 import sys
@@ -19,10 +20,18 @@ BIN = Path(sys.executable).parent
 _LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_")
 
 
-def free_port() -> int:
-    """A port of loopback that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of loopback for a command that will listen there.
+
+    For a minute the system gives it to nobody who does not ask for this very port, such as another test meanwhile: a
+    connection that was closed from there lingers.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listening:
+        address = listening.getsockname()
+        with socket.create_connection(address[:2]), listening.accept()[0]:
+            pass  # the innermost is closed first, and has to linger
+        return int(address[1])
 
 
 class Process(ProcessProtocol):
@@ -38,12 +47,14 @@ class Process(ProcessProtocol):
         command: list[str],
         *,
         cwd: Path,
-        timeout: float = 60,
+        timeout: float = 240,
         environment: Mapping[str, str] | None = None,
         in_terminal: bool = False,
     ) -> None:
         self.out = self.err = ""
         self.code: int | None = None
+        decoder = codecs.getincrementaldecoder("utf-8")  # a piece of output may end within a character
+        self._decoders = {"out": decoder(), "err": decoder()}
         self._waiting: list[tuple[str, str, Deferred[None]]] = []
         self._ended: list[Deferred[None]] = []
         self._timer = reactor.callLater(timeout, self.signal, "KILL")
@@ -71,21 +82,26 @@ class Process(ProcessProtocol):
         self._process.write(text.encode())
 
     def outReceived(self, data: bytes) -> None:
-        self.out += data.decode()
+        self.out += self._decoders["out"].decode(data)
         self._look()
 
     def errReceived(self, data: bytes) -> None:
-        self.err += data.decode()
+        self.err += self._decoders["err"].decode(data)
         self._look()
 
     def _look(self) -> None:
         """Tells those who wait for a text that is there by now."""
         waiting, self._waiting = self._waiting, []
         for stream, text, seen in waiting:
-            if text in getattr(self, stream):
+            if self._has_said(text, stream):
                 seen.callback(None)
             else:
                 self._waiting.append((stream, text, seen))
+
+    def _has_said(self, text: str, stream: str) -> bool:
+        """Whether the text is there, with the whole line: that may come in pieces."""
+        _, said, rest = getattr(self, stream).partition(text)
+        return bool(said) and (text.endswith("\n") or "\n" in rest)
 
     def processEnded(self, reason: Failure) -> None:
         value = reason.value
@@ -94,11 +110,16 @@ class Process(ProcessProtocol):
         for ended in self._ended:
             ended.callback(None)
         for _, text, seen in self._waiting:
-            seen.errback(AssertionError(f"it ended ({self.code}) without saying {text!r}: {self.out}{self.err}"))
+            seen.errback(self._never_said(text))
+
+    def _never_said(self, text: str) -> AssertionError:
+        return AssertionError(f"it ended ({self.code}) without saying {text!r}: {self.out}{self.err}")
 
     async def says(self, text: str, stream: str = "out") -> str:
-        """Waits until the text stands in the output, or in `err`; what follows it on its line."""
-        if text not in getattr(self, stream):
+        """Waits until the text and its line stand in the output, or in `err`; what follows it on the line."""
+        if not self._has_said(text, stream):
+            if self.code is not None:
+                raise self._never_said(text)
             seen: Deferred[None] = Deferred()
             self._waiting.append((stream, text, seen))
             await seen
