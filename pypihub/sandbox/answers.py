@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 XML = "application/xml"
@@ -34,13 +36,15 @@ class Fate(Enum):
 class Answer:
     """A status, headers and a body.
 
-    `delay` is the seconds to wait before; with `cut` only so many bytes of the body are sent and the connection ends.
+    `delay` is the seconds to wait before, and `until` fires before it comes; with `cut` only so many bytes of the body
+    are sent and the connection ends.
     """
 
     status: int
     body: bytes | Part = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    until: Deferred[None] | None = None
     cut: int | None = None
     fate: Fate = Fate.SENT
 

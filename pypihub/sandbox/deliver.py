@@ -1,5 +1,6 @@
 """Write answers to sockets: after a delay, whole, cut short, or never."""
 
+from dataclasses import replace
 from io import BytesIO
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,6 +13,12 @@ from pypihub.sandbox.answers import Answer, Fate, Part
 def deliver(reactor: IReactorTime, request: Request, answer: Answer) -> None:
     """Send an answer when its delay is over, unless the client goes before."""
     if answer.fate is Fate.HUNG:
+        return
+    if answer.until is not None:
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+        now = replace(answer, until=None)
+        answer.until.addCallback(lambda _: None if gone else deliver(reactor, request, now))
         return
     if not answer.delay:
         _send(request, answer)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
+from twisted.internet.defer import Deferred
+
 from pypihub.sandbox.answers import HTML, JSON, Answer, Fate, json_body
 from pypihub.sandbox.partial import partial_answer
 
@@ -115,6 +117,18 @@ class Latency:
     def spoil(self, answer: Answer, _case: Case) -> Answer:
         """Add the delay."""
         return replace(answer, delay=answer.delay + self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The answer comes once `until` has fired."""
+
+    persistent: ClassVar[bool] = False
+    until: Deferred[None]
+
+    def spoil(self, answer: Answer, _case: Case) -> Answer:
+        """Add what to wait for."""
+        return replace(answer, until=self.until)
 
 
 @dataclass(frozen=True, slots=True)

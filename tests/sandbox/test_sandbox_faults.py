@@ -19,6 +19,7 @@ from pypihub.sandbox.faults import (
     Faults,
     GraphQLErrors,
     Hang,
+    Held,
     Html,
     Latency,
     LoginAttempts,
@@ -128,6 +129,19 @@ async def test_a_late_answer_is_the_truth(box: Any, reactor: Any) -> None:
     before = reactor.seconds()
     assert await box.ask(VIEWER) == TRUTH
     assert reactor.seconds() - before >= 0.2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_held_answer_comes_when_it_may(box: Any, reactor: Any) -> None:
+    may: Deferred[None] = Deferred()
+    box.sandbox.faults.add(Held(may))
+    asked: Deferred[Any] = ensureDeferred(box.ask(VIEWER))
+    while not box.sandbox.calls:
+        await deferLater(reactor, 0)
+    assert await box.ask(VIEWER) == TRUTH
+    assert not asked.called
+    may.callback(None)
+    assert await asked == TRUTH
 
 
 @pytest_twisted.ensureDeferred
