@@ -23,7 +23,7 @@ from twisted.web.client import Agent
 from pypihub.config import Cache, Config, GitHub, Server
 from pypihub.daemon.notify import Announced, InitSystem, watchdog_time
 from pypihub.daemon.service import make_service
-from pypihub.sandbox.faults import Latency
+from pypihub.sandbox.faults import Held
 from pypihub.sandbox.samples import sample_wheel
 from pypihub.sandbox.server import Sandbox
 from pypihub.sandbox.world import World
@@ -201,20 +201,22 @@ def under(init: Init, watchdog: float | None = None) -> list[str]:
 async def test_it_follows_a_command_from_its_start_to_its_end(
     reactor: Any, init: Init, github: GitHubInABox, run: Run, way: str, workers: int
 ) -> None:
-    process = run(*under(init, 2.0), str(BIN / way), *WAYS[way], github.configure(workers))
+    watchdog = 2.0 if workers == 1 else 10.0  # a worker that is silent for so long is killed
+    process = run(*under(init, watchdog), str(BIN / way), *WAYS[way], github.configure(workers))
     said = await init.is_told("READY=1")
     address = said.partition("isten on " if workers > 1 else "istens on ")[2]
-    github.sandbox.faults.add(Latency(1.5))
+    github.sandbox.faults.add(Held(may := Deferred()))
     page = Deferred.fromCoroutine(github.page(reactor, address))
     while not github.sandbox.calls:
         await deferLater(reactor, 0.01)
     process.signal("TERM")
     await init.is_told("STOPPING=1")
     assert not page.called
-    fed = init.told().count("WATCHDOG=1")
+    await init.is_told("WATCHDOG=1", init.told().count("WATCHDOG=1") + 1)  # it is alive while it stops
+    assert not page.called
+    may.callback(None)
     assert "demo-1.0" in await page
     assert await process.ends() in (0, -signal.SIGTERM)  # twistd re-raises the signal
-    assert init.told().count("WATCHDOG=1") > fed, "it is alive while it stops"
     assert [word for word in init.words() if word != "WATCHDOG=1"] == ["READY=1", "STOPPING=1"]
 
 
@@ -232,16 +234,36 @@ async def worker(process: Process, number: int) -> int:
     return int(await process.says(f"Worker {number} is process "))
 
 
+def is_halted(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+_ONE_WAITS = """
+import os, signal, sys
+if "worker" in sys.orig_argv:
+    try:
+        os.close(os.open("started", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
 @ensureDeferred
 async def test_several_are_ready_when_the_last_of_them_is(
-    reactor: Any, init: Init, github: GitHubInABox, run: Run
+    reactor: Any, init: Init, github: GitHubInABox, run: Run, tmp_path: Path
 ) -> None:
-    process = run(*under(init), str(BIN / "pypihub"), "-c", github.configure(workers=2))
-    second = await worker(process, 2)
-    os.kill(second, signal.SIGSTOP)  # it takes its time to start
-    assert "demo-1.0" in await github.page(reactor, await process.says("listens on "))  # the first one serves
-    assert init.told() == []
-    os.kill(second, signal.SIGCONT)
+    (tmp_path / "sitecustomize.py").write_text(_ONE_WAITS)  # by itself: a signal may come when it has started
+    command = [*under(init), f"PYTHONPATH={tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"]
+    process = run(*command, str(BIN / "pypihub"), "-c", github.configure(workers=2))
+    pids = [await worker(process, number) for number in (1, 2)]
+    while not (halted := [pid for pid in pids if is_halted(pid)]):
+        await deferLater(reactor, 0.01)
+    try:
+        address = await process.says("listens on ")
+        assert "demo-1.0" in await github.page(reactor, address)  # the other one serves
+        assert init.told() == []
+    finally:
+        os.kill(halted[0], signal.SIGCONT)
     await init.is_told("READY=1")
     process.signal("TERM")
     assert await process.ends() == 0
@@ -264,11 +286,11 @@ async def test_workers_do_not_speak_to_it(init: Init, github: GitHubInABox, run:
 async def test_with_a_watchdog_a_worker_that_hangs_is_replaced(
     reactor: Any, init: Init, github: GitHubInABox, run: Run
 ) -> None:
-    process = run(*under(init, 3.0), str(BIN / "pypihub"), "-c", github.configure(workers=2))
+    process = run(*under(init, 8.0), str(BIN / "pypihub"), "-c", github.configure(workers=2))
     await init.is_told("READY=1")
     first = await worker(process, 1)
     os.kill(first, signal.SIGSTOP)
-    await process.says("Worker 1 said nothing for 3 s and is killed")
+    await process.says("Worker 1 said nothing for 8 s and is killed")
     await process.says(f"Worker 1 (process {first}) was ended by signal 9; the next one starts now")
     assert "demo-1.0" in await github.page(reactor, await process.says("listens on "))
     process.signal("TERM")
