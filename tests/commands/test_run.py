@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ async def test_the_token_is_in_no_argument_list_and_the_port_is_closed_afterward
     port = int((await process.says("port")).partition("/")[0])
     with socket.create_connection(("127.0.0.1", port)):
         pass
-    lists = b"".join(path.read_bytes() for path in arguments_of_all())
+    lists = b"".join(arguments_of_all())
     assert b"pypihub\0run" in lists
     assert hub.token.encode() not in lists
     process.signal("TERM")
@@ -202,9 +203,11 @@ async def test_the_token_is_in_no_argument_list_and_the_port_is_closed_afterward
     assert not any(hub.token.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def arguments_of_all() -> list[Path]:
-    """The argument lists of all processes that are still there."""
-    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+def arguments_of_all() -> Iterator[bytes]:
+    """The argument lists of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield path.read_bytes()
 
 
 @ensureDeferred
