@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import treq
 from pytest_twisted import ensureDeferred
+from support.init import Init
 from support.process import Process
 from twisted.internet.task import deferLater
 from twisted.web.client import Agent
@@ -102,10 +103,13 @@ async def test_sigusr1_ends_nothing_where_there_is_no_file(reactor: Any, run: Ru
 @ensureDeferred
 async def test_workers_log_into_the_same_file(reactor: Any, run: Run, tmp_path: Path, form: str) -> None:
     file = tmp_path / "hub.log"
-    process = run("pypihub", "-c", configure(tmp_path, f'file = "hub.log"\nformat = "{form}"', workers=2))
-    await until(reactor, lambda: read(file).count(" is process ") == 2)
+    init = Init(str(tmp_path / "notify"), reactor)
+    log = configure(tmp_path, f'file = "hub.log"\nformat = "{form}"', workers=2)
+    process = run("pypihub", "-c", log, NOTIFY_SOCKET=init.address)
+    await init.is_told("READY=1")  # before that the signal would end a worker
+    init.close()
     pids = [int(part.split()[0].rstrip('"}')) for part in read(file).split(" is process ")[1:]]
-    await until(reactor, lambda: "listens on" in read(file))
+    assert len(pids) == 2
     address = address_in(read(file))
     await get(reactor, address, "/first")
     await until(reactor, lambda: "/first" in read(file))
