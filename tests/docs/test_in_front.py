@@ -127,7 +127,8 @@ def towards(hub: Hub, configuration: str) -> str:
     return replaced(configuration, ("127.0.0.1:3141", hub.url.removeprefix("http://")))
 
 
-def assert_tells_no_token(front: Front, *tokens: str) -> None:
+async def assert_tells_no_token(front: Front, *tokens: str) -> None:
+    await front.stop()  # it writes its lines after the answers
     log = front.logged()
     assert "/legacy/" in log
     assert HERE in log
@@ -160,7 +161,7 @@ async def test_the_page_s_commands_do_what_it_says(
     await daemon.says('"POST /legacy/" 200 ')  # it is written a moment later
     expected = page.shown("journalctl").replace("203.0.113.7", HERE)
     assert missing(expected, daemon.out) is None, daemon.out
-    assert_tells_no_token(front, token)
+    await assert_tells_no_token(front, token)
     release = github.world.find_repository("acme", "rocket-fuel").find_release("v2.2.0")
     ((name, asset),) = release.assets.items()
     assert asset.content.read_bytes() == made[name]  # so large, it is a file
@@ -188,7 +189,7 @@ async def test_uv_publishes_and_installs_what_passes_through(
         assert padding.stat().st_size == LARGE
     sent = [line for line in log_lines if re.match(rf'{HERE} "GET /acme/asset/[^"]*\.whl" 200 3[0-9]{{6}} ', line)]
     assert len(sent) == 2
-    assert_tells_no_token(front, proxying.token)
+    await assert_tells_no_token(front, proxying.token)
 
 
 @pytest.mark.parametrize("kind", FRONTS)
@@ -205,7 +206,7 @@ async def test_a_wrong_token_is_told_so_in_spite_of_a_large_file(
     refused = await uv(wrong := f"ghp_{'0' * 36}", "publish")
     assert refused.code != 0
     assert "401" in refused.err, refused.err
-    assert_tells_no_token(front, wrong)
+    await assert_tells_no_token(front, wrong)
 
 
 @Nginx.needed
