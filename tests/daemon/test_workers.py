@@ -112,7 +112,7 @@ async def test_one_that_cannot_start_is_tried_again_with_pauses(github: GitHub, 
     os.kill(first, signal.SIGTERM)
     second = await daemon.pid(1, times=2)
     await daemon.process.says(f"Worker 1 (process {second}) ended with status 1; the next one starts in 0.5 s")
-    assert "server.prot: unknown key" in daemon.process.err
+    await daemon.process.says("server.prot: unknown key", "err")
     await daemon.ask()
     github.file.write_text(sound)
     with halted(await daemon.pid(2)):

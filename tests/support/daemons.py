@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -92,9 +93,9 @@ class Daemon:
 
     async def pid(self, number: int, times: int = 1) -> int:
         """The process of a worker, once it was started so many times."""
-        said = f"Worker {number} is process "
-        await until(self._github.reactor, lambda: self.process.out.count(said) >= times)
-        return int(self.process.out.split(said)[times].split()[0])
+        said = re.compile(rf"Worker {number} is process (\d+)\n")
+        await until(self._github.reactor, lambda: len(said.findall(self.process.out)) >= times)
+        return int(said.findall(self.process.out)[times - 1])
 
     async def begin(self, path: str = PAGE, *, connection: str = "close", before: bytes = b"") -> Asking:
         """Sends a request, and other bytes before it."""

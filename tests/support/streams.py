@@ -77,8 +77,8 @@ class Streams(Protocol):
             self.transport.abortConnection()
 
     async def until(self, is_so: Callable[[], object]) -> None:
-        """Waits until something is so."""
-        for _ in range(10000):
+        """Waits until something is so, for a minute at most."""
+        for _ in range(60000):
             if is_so():
                 return
             await deferLater(self._hub.reactor, 0.001)

@@ -46,8 +46,8 @@ class Wire(Protocol):
         self.transport.abortConnection()
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Waits until something is so."""
-        for _ in range(5000):
+        """Waits until something is so, for a minute at most."""
+        for _ in range(60000):
             if is_so():
                 return
             await deferLater(self._hub.reactor, 0.001)
