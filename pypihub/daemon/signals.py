@@ -41,9 +41,10 @@ class Signals(Service):
         self._reactor.callWhenRunning(self._take_term_over)
 
     def stopService(self) -> None:
-        """There is nothing to reload any more."""
+        """There is nothing to reload any more, and to stop once is enough: at its end Python takes no more signals."""
         super().stopService()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
     def _take_term(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self._reactor.callFromThread(self._stop))
