@@ -25,6 +25,7 @@ TOLD = 3
 
 _SHORTEST, _LONGEST = 0.5, 10.0  # seconds between a worker's end and the next one's start
 _RELOAD = 30.0  # seconds that a worker may take to reload
+_LOOKS = 4  # after as many silent ones in the watchdog's time a worker hangs; a late one counts once: we were halted
 _SOUND = 60.0  # seconds of life after which an end is no part of a series
 
 
@@ -49,7 +50,8 @@ class Worker:
         self._log_access = log_access
         self._reactor = reactor
         self._watchdog = watchdog
-        self._silence: IDelayedCall | None = None
+        self._look: IDelayedCall | None = None
+        self._silent_looks = 0
         self._pauses = Pauses()
         self._process: _Process | None = None
         self._serves = self._is_due = False
@@ -107,12 +109,9 @@ class Worker:
     def _told(self, line: str) -> None:
         if line == "READY=1":
             self._is_ready()
-        if self._watchdog is None:
-            return
-        if self._silence is not None:
-            self._silence.reset(self._watchdog)
-        elif line == "READY=1":
-            self._silence = self._reactor.callLater(self._watchdog, self._is_silent)
+        self._silent_looks = 0
+        if self._watchdog is not None and self._look is None and line == "READY=1":
+            self._look_later(self._watchdog)
 
     def _is_ready(self) -> None:
         self._serves = True
@@ -132,18 +131,24 @@ class Worker:
     def _has_not_reloaded(self, failure: Failure) -> None:
         _log.warn("Worker {number} did not reload within {seconds:g} s", number=self.number, seconds=_RELOAD)
 
-    def _is_silent(self) -> None:
-        self._silence = None
-        if self._process is not None:
-            self._kill(self._process, f"said nothing for {self._watchdog:g} s")
+    def _look_later(self, watchdog: float) -> None:
+        self._look = self._reactor.callLater(watchdog / _LOOKS, self._look_now, watchdog)
+
+    def _look_now(self, watchdog: float) -> None:
+        self._look = None
+        self._silent_looks += 1
+        if self._silent_looks <= _LOOKS:
+            self._look_later(watchdog)
+        elif self._process is not None:
+            self._kill(self._process, f"said nothing for {watchdog:g} s")
 
     def _ended(self, started: float, how: str) -> None:
         self._process = None
         self._serves = self._is_due = False
         self._has_reloaded()
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         if self._stopped is not None:
             self._stopped.callback(None)
             return

@@ -188,6 +188,28 @@ def test_a_worker_that_does_not_serve_yet_reloads_once_it_does() -> None:
     assert not clock.getDelayedCalls()
 
 
+def test_a_worker_is_not_killed_for_a_pause_of_the_supervisor() -> None:
+    transport, made = _Transport(), []
+
+    def spawn(process: Any) -> Any:
+        made.append(process)
+        process.makeConnection(transport)
+        return transport
+
+    worker = Worker(1, spawn, clock := Clock(), watchdog=10)
+    worker.start()
+    made[0].childDataReceived(3, b"READY=1\n")
+    for _ in range(3):
+        clock.advance(60)  # the machine was halted; what the worker says is read a moment later
+        assert transport.signals == []
+        made[0].childDataReceived(3, b"WATCHDOG=1\n")
+    clock.pump([2.5] * 4)
+    assert transport.signals == []
+    clock.advance(2.5)
+    assert transport.signals == ["KILL"]
+    assert not clock.getDelayedCalls()
+
+
 def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(log_lines: list[str]) -> None:
     transport = _Transport()
 
