@@ -14,6 +14,7 @@ import pytest
 import pytest_twisted
 from support.enterprise import enterprise_server
 from support.gallery import OWNER
+from support.init import Init
 from support.internet import API, STORAGE, UPLOADS, Internet
 from support.moving import OLD, Stage
 from support.process import Process
@@ -93,8 +94,12 @@ async def internet(reactor: Any, github: Sandbox, tmp_path: Path) -> AsyncIterat
     (folder / "hub.toml").write_text(
         f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\nurl = "https://{HUB}"\n[cache]\ndirectory = ""\n'
     )
-    daemon = Process(reactor, ["pypihub", "-c", "hub.toml"], cwd=folder, timeout=600, environment=net.environment)
+    init = Init(str(folder / "notify"), reactor)
+    surroundings = net.environment | {"NOTIFY_SOCKET": init.address}
+    daemon = Process(reactor, ["pypihub", "-c", "hub.toml"], cwd=folder, timeout=1200, environment=surroundings)
     where = await daemon.says("listens on ")
+    await init.is_told("READY=1")  # /readyz says so on some pages
+    init.close()
     await net.serve(HUB, f"http://{where}")
     yield net
     daemon.signal("TERM")

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.process import Process, free_port
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Protocol
-from twisted.internet.task import deferLater
+from support.process import Process, free_port, takes_connections
 
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 _NGINX = """\
@@ -67,16 +63,10 @@ class Front:
         words = [str(word) for word in command]
         home = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
         self._process = Process(self._reactor, words, cwd=self.folder, timeout=240, environment=home)
-        for _ in range(3000):
-            assert self._process.code is None, self._process.out + self._process.err + self.logged()
-            try:
-                probe = await connectProtocol(TCP4ClientEndpoint(self._reactor, "127.0.0.1", self.port), Protocol())
-            except ConnectError:
-                await deferLater(self._reactor, 0.02)
-            else:
-                probe.transport.loseConnection()
-                return
-        raise AssertionError("it does not listen")
+        try:
+            await takes_connections(self._reactor, self.port, self._process)
+        except AssertionError as error:
+            raise AssertionError(f"{error}{self.logged()}") from None
 
 
 class Nginx(Front):

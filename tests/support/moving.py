@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from support.gallery import OWNER
 from support.internet import Internet
-from support.process import Process, free_port
+from support.process import Process, free_port, takes_connections
 from support.tools import Tools
 
 from pypihub.sandbox.records import Repository
@@ -34,7 +34,7 @@ PYPISERVER = ("pypiserver==2.4.2",)
 DEVPI = ("devpi-server==6.20.3",)
 PIP_TOOLS = ("pip-tools==7.6.2",)
 _PROJECTS = ("rocket-sled", "jet-skates", "old-anvil")
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 240.0
 
 
 @dataclass
@@ -50,12 +50,12 @@ class Stage:
     commands: dict[str, Path] = field(default_factory=dict)
     _going: list[Process] = field(default_factory=list)
 
-    async def start(self, command: list[str], says: str, stream: str = "out") -> None:
-        """Starts what goes on for as long as the page is read, and waits until it has said this."""
+    async def start(self, command: list[str], port: int) -> None:
+        """Starts what goes on for as long as the page is read, and waits until it listens on the port."""
         surroundings = self.internet.environment | {"HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
         process = Process(self.reactor, command, cwd=self.desk, timeout=240, environment=surroundings)
         self._going.append(process)
-        await process.says(says, stream)
+        await takes_connections(self.reactor, port, process)
 
     async def run(self, command: list[str], folder: Path | None = None, **environment: str) -> None:
         """Runs a command to its end."""
@@ -130,7 +130,7 @@ async def old_devpi(stage: Stage) -> None:
     await stage.run([str(python.with_name("devpi-init")), "--no-root-pypi"])
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    await stage.start([str(python.with_name("devpi-server")), "--port", str(port)], "Serving on")
+    await stage.start([str(python.with_name("devpi-server")), "--port", str(port)], port)
     _ask("PUT", f"{url}/{OWNER}", {"password": "secret", "email": "acme@example.com"})
     login = _ask("POST", f"{url}/+login", {"user": OWNER, "password": "secret"})
     key = base64.b64encode(f"{OWNER}:{login['result']['password']}".encode()).decode()
@@ -236,7 +236,7 @@ def wharf_release(repository: Repository, filename: str, content: bytes) -> None
 async def _serve_pypiserver(stage: Stage, folder: Path) -> None:
     command = stage.tools.python("pypiserver", *PYPISERVER).with_name("pypi-server")
     port = free_port()
-    await stage.start([str(command), "run", "-p", str(port), "-i", "127.0.0.1", str(folder)], "Listening on", "err")
+    await stage.start([str(command), "run", "-p", str(port), "-i", "127.0.0.1", str(folder)], port)
     await stage.internet.serve(OLD, f"http://127.0.0.1:{port}")
 
 

@@ -12,8 +12,10 @@ from signal import Signals
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectError, ProcessDone
+from twisted.internet.protocol import ProcessProtocol, Protocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 BIN = Path(sys.executable).parent
@@ -32,6 +34,20 @@ def free_port(host: str = "127.0.0.1") -> int:
         with socket.create_connection(address[:2]), listening.accept()[0]:
             pass  # the innermost is closed first, and has to linger
         return int(address[1])
+
+
+async def takes_connections(reactor: Any, port: int, process: Process) -> None:
+    """Waits until the process listens on this port of loopback."""
+    for _ in range(3000):
+        assert process.code is None, process.out + process.err
+        try:
+            probe = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Protocol())
+        except ConnectError:
+            await deferLater(reactor, 0.02)
+        else:
+            probe.transport.loseConnection()
+            return
+    raise AssertionError("it does not listen")
 
 
 class Process(ProcessProtocol):
