@@ -13,6 +13,7 @@ from pypihub.catalog.roots import ListedProjects
 from pypihub.catalog.shown import ShownFile
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.successors import successor_of
+from pypihub.catalog.threads import Threads
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.errors import NotFoundError, OwnerNotServedError, TokenRefusedError, UpstreamError
 from pypihub.github.breaker import BreakerOpenError
@@ -51,6 +52,7 @@ class Catalog:
         listings: Listings[Repository, Listing],
         roots: Listings[Owner, ListedProjects],
         knowledge: Knowledge,
+        threads: Threads,
         owners: Collection[Owner] = (),
     ) -> None:
         self._github = github
@@ -59,6 +61,7 @@ class Catalog:
         self._listings = listings
         self._roots = roots
         self._knowledge = knowledge
+        self._threads = threads
         self._owners = frozenset(owners)
 
     def admit(self, credentials: Credentials) -> None:
@@ -90,8 +93,7 @@ class Catalog:
     ) -> tuple[Project, bool]:
         """The project with its files of all releases in the snapshot, and whether more is being found out of them."""
         repository = self._mapping.repository(credentials.owner, name)
-        listing = snapshot.content()
-        project = project_of(listing, name)
+        listing, project = await self._threads.do(snapshot.size, lambda: _read(snapshot, name))
         if not project.files:
             raise NotFoundError(f"No release of {repository} holds a wheel or an sdist of {name}.")
         assets = {asset.id: asset for release in listing.releases for asset in release.assets}
@@ -189,6 +191,11 @@ class Catalog:
             self._refused.add(credentials.token)
             self._listings.end(credentials.token)
             raise
+
+
+def _read(snapshot: Snapshot[Listing], name: NormalizedName) -> tuple[Listing, Project]:
+    listing = snapshot.content()
+    return listing, project_of(listing, name)
 
 
 def check_owner(name_with_owner: str, owner: Owner) -> None:

@@ -45,6 +45,11 @@ class Snapshot(Generic[V]):
     is_noted: bool = False
     is_ended: bool = False
 
+    @property
+    def size(self) -> int:
+        """How large it is, in packed bytes."""
+        return len(self.packed)
+
     def age(self, now: float) -> float | None:
         """For how many seconds it is as it is, where it is stale; else None.
 

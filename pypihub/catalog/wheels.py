@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from msgspec import structs
 from packaging.version import Version
@@ -15,12 +16,13 @@ from pypihub.catalog.chores import Chores
 from pypihub.catalog.facts import AssetKey, KnownMetadata, Unreadable, key_of
 from pypihub.catalog.lookups import Lookups
 from pypihub.catalog.store import Store
+from pypihub.catalog.threads import Threads
 from pypihub.errors import NotFoundError, StoppingError, UpstreamError
 from pypihub.github.breaker import BreakerOpenError
 from pypihub.github.credentials import Source, Token
 from pypihub.github.decoding import ReleaseAsset
 from pypihub.index.model import Asset, File, Project
-from pypihub.index.wheel import Metadata, UnreadableWheelError, read_metadata
+from pypihub.index.wheel import Metadata, Span, UnreadableWheelError, read_metadata
 
 READ_AT_ONCE = 4
 MOST_WAITING = 500
@@ -43,10 +45,13 @@ class Wheels:
     `seconds` is a clock.
     """
 
-    def __init__(self, files: Files, lookups: Lookups, store: Store, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, files: Files, lookups: Lookups, store: Store, threads: Threads, seconds: Callable[[], float]
+    ) -> None:
         self._files = files
         self._lookups = lookups
         self._store = store
+        self._threads = threads
         self._waiters: dict[AssetKey, list[Deferred[bytes]]] = {}
         self._readers: dict[AssetKey, Deferred[Any]] = {}
         self._stopped = False
@@ -112,7 +117,7 @@ class Wheels:
         if content is not None:
             return content  # read by others since the caller looked
         try:
-            metadata = await read_out(self._files, source, asset)
+            metadata = await read_out(self._files, source, asset, self._threads)
         except UnreadableWheelError as error:
             await self._store.keep_unreadable(key, error.message)
             raise _unreadable(error.message) from None
@@ -148,16 +153,24 @@ class Wheels:
         return read
 
 
-async def read_out(files: Files, source: Source, asset: ReleaseAsset) -> Metadata:
+async def read_out(files: Files, source: Source, asset: ReleaseAsset, threads: Threads) -> Metadata:
     """The METADATA in a wheel at its source. Raises UnreadableWheelError, and what `files` raises."""
     reading = read_metadata(asset.name, asset.size)
+    span = next(reading)
+    while True:
+        data = await files.read(source, span.start, span.end, asset.size)
+        step = await threads.do(len(data), partial(_next_step, reading, data))
+        if isinstance(step, Metadata):
+            return step
+        span = step
+
+
+def _next_step(reading: Generator[Span, bytes, Metadata], data: bytes) -> Span | Metadata:
+    """What is to be read next, or what was found."""
     try:
-        span = next(reading)
-        while True:
-            span = reading.send(await files.read(source, span.start, span.end, asset.size))
+        return reading.send(data)
     except StopIteration as end:
-        metadata: Metadata = end.value
-    return metadata
+        return cast("Metadata", end.value)
 
 
 def _of_newest_version(files: Sequence[File]) -> Iterable[File]:

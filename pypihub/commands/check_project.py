@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from packaging.utils import NormalizedName
 
 from pypihub.catalog.roots import Roots
+from pypihub.catalog.threads import Threads
 from pypihub.catalog.wheels import read_out
 from pypihub.commands.scene import Scene
 from pypihub.commands.steps import Outcome, failed, left_out, passed
@@ -138,7 +139,7 @@ async def read_metadata(scene: Scene) -> Outcome:
     if not _newest(scene.shown).is_wheel:
         return left_out(f"{scene.asset.name} is an sdist: only wheels have it beside them")
     try:
-        metadata = await read_out(scene.github.client, scene.source, scene.asset)
+        metadata = await read_out(scene.github.client, scene.source, scene.asset, Threads(scene.reactor))
     except UnreadableWheelError as error:
         return failed(
             error.message,

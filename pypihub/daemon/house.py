@@ -21,6 +21,7 @@ from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
+from pypihub.catalog.threads import Threads
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Config, Log
@@ -92,7 +93,8 @@ def build_house(
     hasher = TokenHasher()
     memory: Memory[object, object] = Memory(config.cache.memory)
     store = Store(_store_file(config.cache.directory), reactor)
-    knowledge = _knowledge(config, client, hasher, memory, store, reactor, tally)
+    threads = Threads(reactor)
+    knowledge = _knowledge(config, client, hasher, memory, store, threads, reactor, tally)
     mapping = Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
     ttl, stale = config.cache.ttl, config.cache.stale
     listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=ttl, stale=stale, tally=tally)
@@ -109,9 +111,9 @@ def build_house(
     )
     owners = [Owner(owner.lower()) for owner in github.owners]
     refused = RefusedTokens(hasher, reactor.seconds)
-    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, owners)
+    catalog = Catalog(client, mapping, refused, listings, roots, knowledge, threads, owners)
     publishing = Publishing(catalog, client, mapping, store, config.publish, check_archive, reactor, pauses=backoff)
-    pages = Pages(catalog, hasher, memory, reactor, lifetime=config.cache.ttl, tally=tally)
+    pages = Pages(catalog, hasher, memory, threads, reactor, lifetime=config.cache.ttl, tally=tally)
     front = Front(memory, hasher, refused, reactor.seconds, tally)
     readmes = Readmes(memory, reactor)
     browsing = _browsing(config, catalog, pages, readmes)
@@ -143,11 +145,12 @@ def _knowledge(
     hasher: TokenHasher,
     memory: Memory[object, object],
     store: Store,
+    threads: Threads,
     reactor: Any,
     tally: Tally,
 ) -> Knowledge:
     lookups = Lookups(client.assets, hasher, reactor, tally=tally)
-    wheels = Wheels(client, lookups, store, reactor.seconds)
+    wheels = Wheels(client, lookups, store, threads, reactor.seconds)
     hashes = Hashes(client, lookups, store, reactor.seconds, up_to=config.metadata.hash_up_to)
     return Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
 

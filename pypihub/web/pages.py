@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -14,6 +15,7 @@ from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.flights import Flights
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.snapshots import Snapshot
+from pypihub.catalog.threads import Threads
 from pypihub.github.credentials import Credentials
 from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.legacy import describing_wheel, legacy_page, shown_version
@@ -87,6 +89,7 @@ class Pages:
         catalog: Catalog,
         hasher: TokenHasher,
         memory: Memory[object, object],
+        threads: Threads,
         reactor: IReactorTime,
         *,
         lifetime: float,
@@ -95,6 +98,7 @@ class Pages:
         self._catalog = catalog
         self._hasher = hasher
         self._memory = memory
+        self._threads = threads
         self._reactor = reactor
         self._lifetime = lifetime
         self._tally = tally or Tally()
@@ -118,7 +122,8 @@ class Pages:
 
         async def render() -> tuple[Page, bool]:
             project, is_pending = await self._catalog.project(wish.credentials, name, snapshot)
-            return project_page(project, form, for_people=for_people), is_pending
+            page = partial(project_page, project, form, for_people=for_people)
+            return await self._threads.do(snapshot.size, page), is_pending
 
         return await self.find(wish, f"simple/{name}" + _PEOPLE * for_people, form, snapshot, render)
 
@@ -128,8 +133,8 @@ class Pages:
 
         async def render() -> tuple[Page, bool]:
             told = await self.tell(wish.credentials, name, snapshot, version)
-            page = legacy_page(told.project, told.version, told.metadata, is_whole=version is None)
-            return page, told.is_pending
+            page = partial(legacy_page, told.project, told.version, told.metadata, is_whole=version is None)
+            return await self._threads.do(snapshot.size, page), told.is_pending
 
         path = f"pypi/{name}" if version is None else f"pypi/{name}/{version}"
         return await self.find(wish, path, None, snapshot, render)

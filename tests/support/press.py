@@ -24,6 +24,7 @@ from pypihub.catalog.roots import ListedProjects, Roots
 from pypihub.catalog.shown import Shown
 from pypihub.catalog.store import Store
 from pypihub.catalog.successors import Successors
+from pypihub.catalog.threads import Threads
 from pypihub.catalog.tokens import RefusedTokens
 from pypihub.catalog.wheels import Wheels
 from pypihub.config import Publish
@@ -122,11 +123,11 @@ class Press:
         self.client = client = Client(
             self.transport, reactor, api_url=url, graphql_url=box.sandbox.graphql_url, backoff=backoff
         )
-        hasher = TokenHasher()
+        hasher, threads = TokenHasher(), Threads(reactor)
         self.store = store = Store(None, reactor)
         lookups = Lookups(client.assets, hasher, reactor)
         hashes = Hashes(client, lookups, store, reactor.seconds, up_to=1000)
-        wheels = Wheels(client, lookups, store, reactor.seconds)
+        wheels = Wheels(client, lookups, store, threads, reactor.seconds)
         mapping, memory = Mapping(), Memory[object, object](1_000_000)
         self.knowledge = Knowledge(store, lookups, wheels, hashes, Successors(store), Shown(hasher, memory))
         self.listings = Listings(client.listing, Listing, hasher, memory, reactor, ttl=600, stale=600)
@@ -134,7 +135,7 @@ class Press:
         self.catalog_repository = mapping.repository(Owner("octo"), canonicalize_name("demo"))
         refused = RefusedTokens(hasher, reactor.seconds)
         self.catalog = Catalog(
-            client, mapping, refused, self.listings, roots, self.knowledge, [Owner(owner) for owner in owners]
+            client, mapping, refused, self.listings, roots, self.knowledge, threads, [Owner(owner) for owner in owners]
         )
         self.publishing = Publishing(
             self.catalog,

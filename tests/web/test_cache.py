@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,8 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.client import HTTPConnectionPool
 
-from pypihub.sandbox.faults import Drop, Fault, Hang, Html, Latency, PrimaryLimit, SecondaryLimit, Status
+from pypihub.index.model import project_of
+from pypihub.sandbox.faults import Drop, Fault, Hang, Held, Html, Latency, PrimaryLimit, SecondaryLimit, Status
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 
 PAGE = "/simple/demo/"
@@ -120,14 +122,37 @@ async def test_a_page_under_way_while_its_listing_changes_is_whole(
     monkeypatch.setattr("pypihub.catalog.listings.FRESHEST", 0.0)
     made = publish(warm)
     made.releases["v0"].add_asset(*sample_wheel("demo", "0.0"))
-    warm.sandbox.faults.add(Latency(1), where="storage", times=None)
+    warm.sandbox.faults.add(Held(held := Deferred()), where="storage")
     waiting = Deferred.fromCoroutine(warm.get(path, headers=GZIP))
     await until(warm, lambda: warm.asked("storage") == 1)
     made.add_release("v9").add_asset(*sample_sdist("demo", "9.0"))
     assert "demo-9.0" in (await warm.get(PAGE, headers={"Cache-Control": "no-cache"})).text
+    held.callback(None)
     answer = await waiting
     assert (answer.code, answer.header("Age"), answer.header("Content-Encoding")) == (200, None, "gzip")
     assert b"demo" in gzip.decompress(answer.body)
+
+
+@ensureDeferred
+async def test_a_page_of_a_large_listing_is_made_in_a_thread_and_is_the_same(
+    make_hub: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = await make_hub()
+    publish(hub, 20).releases["v7"].add_asset(*sample_wheel("demo", "7.0"))
+    asked = [(path, headers) for path in (PAGE, "/pypi/demo/7.0/json", "/project/demo/") for headers in ({}, JSON)]
+    small = [await hub.get(path, headers=headers) for _ in range(2) for path, headers in asked][len(asked) :]
+    in_threads: list[bool] = []
+
+    def read(*args: Any) -> Any:
+        in_threads.append(threading.current_thread() is not threading.main_thread())
+        return project_of(*args)
+
+    monkeypatch.setattr("pypihub.catalog.catalog.project_of", read)
+    monkeypatch.setattr("pypihub.catalog.threads.LARGE", 0)
+    large = [await hub.get(path, headers=headers) for path, headers in asked]
+    assert [(answer.code, answer.body) for answer in large] == [(answer.code, answer.body) for answer in small]
+    assert in_threads
+    assert all(in_threads)
 
 
 @ensureDeferred
