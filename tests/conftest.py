@@ -114,8 +114,20 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Browser, str], None]:
     return take
 
 
+@pytest.fixture
+def pass_time(reactor: Any) -> Iterator[Callable[[float], None]]:
+    """Sets the reactor's clock on by so many seconds: a short time in a test may be over before its next step.
+
+    What was to be done meanwhile is done as soon as the reactor goes on.
+    """
+    seconds, passed = reactor.seconds, [0.0]
+    reactor.seconds = lambda: seconds() + sum(passed)
+    yield passed.append
+    reactor.seconds = seconds
+
+
 @pytest_twisted.async_yield_fixture
-async def make_hub(reactor: Any) -> AsyncIterator[Callable[..., Any]]:
+async def make_hub(reactor: Any, pass_time: Callable[[float], None]) -> AsyncIterator[Callable[..., Any]]:
     """Makes hubs; they are stopped after the test. See `support.hub.start_hub` for the options."""
     hubs: list[Hub] = []
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import pytest
 from pytest_twisted import ensureDeferred
 from support.press import SDIST, WHEEL, Box, Press
-from twisted.internet.defer import CancelledError, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.task import deferLater
 
 from pypihub.catalog.delivery import Published
+from pypihub.catalog.publishing import LONGEST_END
 from pypihub.errors import (
     PyPIHubError,
     RateLimitedError,
@@ -158,7 +159,7 @@ async def test_all_or_nothing(
         box = await make_box()
         scene.prepare(box)
         before = traces(box)
-        press = await box.press(timeout=0.1 if isinstance(fault, Hang) else 5)
+        press = await box.press(timeout=0.1 if isinstance(fault, Hang) else 60)
         plan(box, scene, number, fault, times, effect)
         try:
             assert await publish(press, scene, signature) is Published.NEW
@@ -204,19 +205,20 @@ async def test_who_hangs_up_at_any_step_has_published_all_the_same(
 @pytest.mark.parametrize(("name", "number"), STEPS)
 @ensureDeferred
 async def test_the_end_at_any_step_leaves_all_or_nothing(
-    make_box: MakeBox, signature: bytes, name: str, number: int, monkeypatch: pytest.MonkeyPatch
+    make_box: MakeBox, signature: bytes, name: str, number: int, pass_time: Callable[[float], None]
 ) -> None:
-    monkeypatch.setattr("pypihub.catalog.publishing.LONGEST_END", 0.2)
     scene = SCENES[name]
     for effect in effects(scene.calls[number], Hang()):
         box = await make_box()
         scene.prepare(box)
         before = traces(box)
         plan(box, scene, number, Hang(), 1, effect)
-        press = await box.press(timeout=30)
+        press = await box.press(timeout=600)
         publishing = press.publish(WHEEL, signature=signature if scene.signs else None)
         await reached(box, number)
-        await press.publishing.stop()
+        stopping = Deferred.fromCoroutine(press.publishing.stop())
+        pass_time(LONGEST_END)
+        await stopping
         with pytest.raises(StoppingError):
             await publishing
         assert traces(box) == before or is_whole(box, scene)
