@@ -74,7 +74,7 @@ def new_asset(name: str = "a.whl", content: bytes = b"abc", file: BinaryIO | Non
 async def make_desk(reactor: Any) -> AsyncIterator[Callable[..., Awaitable[Desk]]]:
     desks: list[Desk] = []
 
-    async def make(*, timeout: float = 5, backoff: Sequence[float] = (0.001, 0.002), **options: Any) -> Desk:
+    async def make(*, timeout: float = 60, backoff: Sequence[float] = (0.001, 0.002), **options: Any) -> Desk:
         desks.append(Desk(await start_box(reactor, **options), timeout=timeout, backoff=backoff))
         return desks[-1]
 
@@ -328,7 +328,7 @@ async def test_github_may_answer_before_it_has_read_all(desk: Desk, reactor: Any
             await desk.releases.upload(release, NewAsset("a.whl", file, 20_000_000, "0" * 64))
     [connection] = factory.connections
     connection.transport.resumeProducing()
-    await connection.lost.addTimeout(5, reactor)
+    await connection.lost.addTimeout(60, reactor)
     await port.stopListening()
 
 

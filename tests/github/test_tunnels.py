@@ -38,7 +38,7 @@ class Behind:
         sandbox.world.add_repository("octo/demo").add_release("v1").add_asset("demo-1.0.tar.gz", b"x")
 
     @asynccontextmanager
-    async def client(self, *, trusts: bool = True, timeout: float = 5, **environment: str) -> AsyncIterator[Client]:
+    async def client(self, *, trusts: bool = True, timeout: float = 60, **environment: str) -> AsyncIterator[Client]:
         github = GitHub(api_url=self.url, ca_file=self.ca_file if trusts else None, timeout=Seconds(timeout))
         agent, pool = configured_agent(github, environment, self.ports.reactor)
         transport = Transport(agent, self.ports.reactor, github.timeout)

@@ -110,7 +110,7 @@ class Press:
         self,
         box: Box,
         *,
-        timeout: float = 5,
+        timeout: float = 60,
         backoff: Sequence[float] = (0.001, 0.002),
         owners: Sequence[str] = (),
         check: CheckArchive = check_nothing,

@@ -148,10 +148,10 @@ async def test_an_encoded_path_leads_nowhere(hub: Hub, path: str) -> None:
 @ensureDeferred
 async def test_nobody_gets_another_s_private_answer_from_the_cache(cached: Hub, headers: dict[str, str]) -> None:
     file = add(cached)
+    assert (await cached.get(f"{file}.metadata")).code == 200  # the page changes with it
     owner_s = await cached.get("/simple/demo/", headers=headers)
     etag = str(owner_s.header("ETag"))
     assert (await cached.get(file)).code == 302
-    assert (await cached.get(f"{file}.metadata")).code == 200
     stranger = cached.world.add_token("stranger")
     for path in ("/simple/demo/", file, f"{file}.metadata"):
         for more in ({}, {"If-None-Match": etag}, {"If-None-Match": "*"}):
@@ -313,7 +313,7 @@ async def test_no_call_to_github_waits_for_ever(make_hub: MakeHub) -> None:
         hub.sandbox.faults.add(Hang(), where=where, times=None)
         began = hub.reactor.seconds()
         assert (await hub.get(path.replace("FILE", file))).code == 504
-        assert hub.reactor.seconds() - began < 5
+        assert hub.reactor.seconds() - began < 14  # less than the 15 s that it is by default
 
 
 # Uploads
