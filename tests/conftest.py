@@ -69,6 +69,13 @@ def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pypihub.web.access.DELAY", 0)
 
 
+@pytest.fixture(autouse=True)
+def busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page waits for may take its time: a process that renders a README, or the sandbox."""
+    monkeypatch.setattr("pypihub.web.readmes.PATIENCE", 60.0)
+    monkeypatch.setattr("pypihub.catalog.listings.PATIENCE", 60.0)
+
+
 @pytest.fixture
 def log_lines() -> Iterator[list[str]]:
     """Every event that is logged during the test, formatted with all that it holds."""

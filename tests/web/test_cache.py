@@ -200,6 +200,7 @@ async def test_while_github_has_trouble_the_last_page_is_shown(
 ) -> None:
     hub = await make_hub(ttl=0.02, stale=3600, timeout=0.3)
     publish(hub)
+    began = int(hub.reactor.seconds())
     first = await hub.get(PAGE)
     await deferLater(hub.reactor, 0.03)
     hub.sandbox.faults.add(fault, times=None)
@@ -207,7 +208,7 @@ async def test_while_github_has_trouble_the_last_page_is_shown(
         stale = await hub.get(PAGE)
         assert (stale.code, stale.body, stale.header("ETag")) == (200, first.body, first.header("ETag"))
         assert str(stale.header("Warning")).startswith("110 ")
-        assert 0 <= int(stale.header("Age") or -1) < 60
+        assert 0 <= int(str(stale.header("Age"))) <= hub.reactor.seconds() - began
     told = [line for line in log_lines if "A stale listing of octo/demo is shown" in line]
     assert len(told) == 1
 
