@@ -119,7 +119,7 @@ def places_of(hub: Hub) -> Places:
 
 async def until(hub: Hub, is_so: Callable[[], bool], what: str = "it never was so") -> None:
     """Waits until something in this process is so."""
-    for _ in range(5000):
+    for _ in range(20_000):
         if is_so():
             return
         await deferLater(hub.reactor, 0.001)

@@ -19,7 +19,7 @@ from pypihub.sandbox.faults import CutBody, Drop, Html, Latency, Status
 
 PAGE = "/simple/demo/"
 MISSING = "/simple/missing/"
-ROUNDS, AT_ONCE = 26, 40  # a listener takes 50 connections in a turn
+ROUNDS, AT_ONCE = 36, 40  # a listener takes 50 connections in a turn
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def hang_up_some_time(hub: Hub, random: Random, caller: Caller) -> None:
 @ensureDeferred
 async def test_a_thousand_clients_hang_up_when_they_like(make_hub: Callable[..., Any], mode: str) -> None:
     random = seeded(f"hang up {mode}")
-    hub: Hub = await make_hub(ttl=0.05, stale=3600, timeout=1, mode=mode)
+    hub: Hub = await make_hub(ttl=0.05, stale=3600, timeout=60, mode=mode)
     people = [add_person(hub, number, releases=1 if number else 101) for number in range(5)]
     after: list[dict[str, int]] = []
     told: Counter[int | None] = Counter()
@@ -78,7 +78,7 @@ async def test_a_thousand_clients_hang_up_when_they_like(make_hub: Callable[...,
             person = random.choice(people)
             path = some_path(random, person, people)
             callers.append((person, path, call(hub, person, path)))
-            if random.random() < 0.8:
+            if random.random() < 0.6:  # of the others enough are answered, however slow the machine is
                 hang_up_some_time(hub, random, callers[-1][-1])
         for fault in (Status(500), Drop(), CutBody(30), Html(502)):
             where = random.choice(["graphql", "graphql", "storage"])
@@ -122,29 +122,36 @@ class Load:
             self.told[kind, answer[0]] += 1
             await deferLater(self.hub.reactor, random.uniform(0, 0.01))
 
+    async def answered(self) -> None:
+        """Waits until those who ask now are answered, and forgets what they were told."""
+        before = sum(self.told.values())
+        await until(self.hub, lambda: sum(self.told.values()) > before + 50)
+        self.told.clear()
+
 
 @pytest.mark.parametrize("fault", [Drop(), Status(503), Html(502)], ids=["dropped", "503", "HTML"])
 @ensureDeferred
 async def test_github_is_away_for_a_while_under_load_and_comes_back(make_hub: Callable[..., Any], fault: Any) -> None:
-    hub: Hub = await make_hub(ttl=0.1, stale=3600, timeout=1)
+    hub: Hub = await make_hub(ttl=0.1, stale=3600, timeout=60)
     load = Load(hub, [add_person(hub, number) for number in range(4)])
     clients = gatherResults([Deferred.fromCoroutine(load.ask_on(seeded(number))) for number in range(8)])
     await until(hub, lambda: load.told[PAGE, 200] > 50 and load.told[MISSING, 404] > 10)
     for where in ("graphql", "rest", "storage"):
         hub.sandbox.faults.add(fault, where=where, times=None)
     await deferLater(hub.reactor, 0.2)  # what was known to be missing is no more; what is under way ends
-    load.told.clear()
-    asked = hub.asked()
+    await load.answered()
+    asked, began = hub.asked(), hub.reactor.seconds()
     await deferLater(hub.reactor, 1)
+    await until(hub, lambda: load.told[PAGE, 200] > 50)
     away = Counter(load.told)
-    assert away[PAGE, 200] > 50
     assert {code for path, code in away if path == PAGE} == {200}, "the last page is shown"
     assert {code for path, code in away if path == MISSING} <= TROUBLE, "GitHub said nothing about it"
-    assert hub.asked() - asked < 40, "it is left in peace"
+    assert hub.asked() - asked < 40 * (hub.reactor.seconds() - began), "it is left in peace"
     hub.sandbox.faults.clear()
+    await until(hub, lambda: load.told[MISSING, 404] > 0)
+    await load.answered()
     await deferLater(hub.reactor, 0.3)
-    load.told.clear()
-    await deferLater(hub.reactor, 0.3)
+    await until(hub, lambda: all(load.told[answer] for answer in ((PAGE, 200), (MISSING, 404), ("another's", 404))))
     back = Counter(load.told)
     load.is_over = True
     await clients
