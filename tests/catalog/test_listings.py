@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from pypihub.catalog import listings as module
-from pypihub.catalog.listings import FRESHEST, PATIENCE, PAUSE, Listings
+from pypihub.catalog.listings import FRESHEST, PAUSE, Listings
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.errors import (
@@ -299,7 +299,7 @@ def test_the_missing_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 def test_who_has_waited_long_is_shown_the_old_one_and_the_call_goes_on(warm: Desk, warnings: list[str]) -> None:
     warm.clock.advance(TTL)
     told = warm.told()
-    warm.clock.advance(PATIENCE - 0.01)
+    warm.clock.advance(module.PATIENCE - 0.01)
     assert told == []
     warm.clock.advance(0.01)
     assert told == [1]
@@ -336,7 +336,7 @@ def test_an_answer_that_was_begun_before_its_listing_ended_has_no_age(desk: Desk
 
 def test_without_an_old_one_the_caller_waits_as_long_as_it_takes(desk: Desk) -> None:
     told = desk.told()
-    desk.clock.advance(10 * PATIENCE)
+    desk.clock.advance(10 * module.PATIENCE)
     assert (told, desk.clock.getDelayedCalls()) == ([], [])
     desk.answer()
     assert told == [1]
