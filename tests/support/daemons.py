@@ -93,7 +93,7 @@ class Daemon:
 
     async def pid(self, number: int, times: int = 1) -> int:
         """The process of a worker, once it was started so many times."""
-        said = re.compile(rf"Worker {number} is process (\d+)\n")
+        said = re.compile(rf"Worker {number} is process (\d+)\b.*\n")
         await until(self._github.reactor, lambda: len(said.findall(self.process.out)) >= times)
         return int(said.findall(self.process.out)[times - 1])
 

@@ -115,9 +115,9 @@ class Process(ProcessProtocol):
                 self._waiting.append((stream, text, seen))
 
     def _has_said(self, text: str, stream: str) -> bool:
-        """Whether the text is there, with the whole line: that may come in pieces."""
+        """Whether the text is there, with all of its line: that may come in pieces."""
         _, said, rest = getattr(self, stream).partition(text)
-        return bool(said) and (text.endswith("\n") or "\n" in rest)
+        return bool(said) and (text.endswith("\n") or "\n" in rest or self.code is not None)
 
     def processEnded(self, reason: Failure) -> None:
         value = reason.value
@@ -125,6 +125,7 @@ class Process(ProcessProtocol):
         self._timer.cancel() if self._timer.active() else None
         for ended in self._ended:
             ended.callback(None)
+        self._look()
         for _, text, seen in self._waiting:
             seen.errback(self._never_said(text))
 
