@@ -474,7 +474,7 @@ async def test_a_file_that_is_locked_at_the_start_is_not_waited_for_long(
     with lock(file, "EXCLUSIVE"):
         begin = time.perf_counter()
         store = await opened(file)
-        assert time.perf_counter() - begin < 3
+        assert time.perf_counter() - begin < 15
         await keep(store)
         assert await is_kept(store)
     assert len(warnings(log_lines)) == 1
@@ -515,7 +515,7 @@ async def test_while_the_file_is_locked_known_facts_are_read_and_new_ones_let_go
             await keep(store, OTHER)
             assert await is_kept(store)
             assert not await is_kept(store, OTHER)
-    assert 0.9 < time.perf_counter() - begin < 3, "one waits, not each"
+    assert 0.9 < time.perf_counter() - begin < 15, "one waits, not each of twenty"
     assert len(warnings(log_lines)) == 1
     await keep(store, OTHER)
     assert await is_kept(store, OTHER)
@@ -546,7 +546,7 @@ async def test_only_one_at_a_time_sets_a_file_aside(
     fcntl.flock(folder, fcntl.LOCK_EX)
     begin = time.perf_counter()
     store = await opened(file)
-    assert 0.9 < time.perf_counter() - begin < 3
+    assert 0.9 < time.perf_counter() - begin < 15
     os.close(folder)
     assert list(file.parent.iterdir()) == [file]
     await keep(store)

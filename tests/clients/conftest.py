@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from pypihub.sandbox.fill import fill_flat
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
 
-LONGEST = 60
+LONGEST = 240
 """Seconds after which a client is killed."""
 
 

@@ -155,7 +155,7 @@ def test_a_wheel_name_that_stands_for_many_tags_costs_little() -> None:
     """40 × 40 × 40 tags fit into the 255 characters of a file name; any account on GitHub can upload such."""
     tags = ".".join("a" * 40)
     names = FileNames(normalize_project("pkg"))
-    begin = time.perf_counter()
+    begin = time.process_time()
     for number in range(20):
         names.version(f"pkg-{number}-{tags}-{tags}-{tags}.whl")
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5

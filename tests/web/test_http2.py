@@ -40,7 +40,12 @@ class Secure:
         context = ssl.create_default_context(cafile=str(self.crt))
         self.opened.append(
             httpx.Client(
-                base_url=self.hub.url, auth=("octo", self.hub.token), http2=http2, verify=context, trust_env=False
+                base_url=self.hub.url,
+                auth=("octo", self.hub.token),
+                http2=http2,
+                verify=context,
+                trust_env=False,
+                timeout=60,
             )
         )
         return self.opened[-1]

@@ -30,7 +30,7 @@ def post(hub: Hub, body: bytes, path: str = "/octo/legacy/", user: str = "__toke
     """A POST as the tools send it; a Deferred of the answer."""
     headers: Mapping[str, str] = {"Content-Type": CONTENT_TYPE}
     auth = (user, token or hub.token)
-    return deferToThread(requests.post, hub.url + path, body, headers=headers, auth=auth, timeout=20)
+    return deferToThread(requests.post, hub.url + path, body, headers=headers, auth=auth, timeout=60)
 
 
 @pytest.mark.parametrize("sample", [WHEEL, SDIST])

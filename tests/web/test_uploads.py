@@ -108,7 +108,7 @@ async def post(
     """A POST by a client that sends all before it reads, as the tools' do."""
     headers = {"Content-Type": content_type}
     auth = (user, hub.token) if user is not None else None
-    return await deferToThread(requests.post, hub.url + path, body, headers=headers, auth=auth, timeout=20)
+    return await deferToThread(requests.post, hub.url + path, body, headers=headers, auth=auth, timeout=60)
 
 
 @pytest.mark.parametrize("path", ["/legacy/", "/simple/", "/octo/legacy/", "/Octo/simple/", "/legacy", "/octo/simple"])
