@@ -315,7 +315,7 @@ def test_who_waits_is_not_shown_what_ended_meanwhile(warm: Desk, is_late: bool) 
     told = warm.told()
     warm.listings.end(MINE)
     if is_late:
-        warm.clock.advance(PATIENCE)
+        warm.clock.advance(module.PATIENCE)
     else:
         warm.fail(UpstreamError("502"))
     assert told == []
