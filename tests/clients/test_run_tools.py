@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 from support.hub import Hub
-from support.process import BIN
+from support.process import BIN, free_port
 from support.tools import Tools
 
 Client = Callable[..., Any]
@@ -47,9 +46,7 @@ async def test_pdm_needs_nothing_else(running: Client, tools: Tools, tmp_path: P
 
 @ensureDeferred
 async def test_poetry_needs_a_source_at_the_port(running: Client, tools: Tools, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     source = f'name = "hub"\nurl = "http://127.0.0.1:{port}/octo/simple/"\npriority = "explicit"\n'
     wanted = 'app = { source = "hub" }\nlib = { source = "hub" }\n'
     project(
