@@ -13,6 +13,7 @@ from packaging.version import Version
 from pypihub.index.described import Described
 from pypihub.index.legacy import shown_version
 from pypihub.index.model import File, Listing, Project
+from pypihub.index.requires import MOST, Need, needs
 from pypihub.index.simple import asset_url
 
 MOST_VERSIONS = 500
@@ -58,7 +59,7 @@ class About:
     """A project with the version that is shown. `readme` is its text as METADATA has it, `content_type` what it is.
 
     `tree` leads to the repository as it was at that version, for what the README links to. `current` is the version
-    that an installer takes.
+    that an installer takes. It `needs_others` where an installer wants other projects too, without any extra.
     """
 
     name: NormalizedName
@@ -73,6 +74,9 @@ class About:
     requires_python: str | None
     license: str | None
     author: str | None
+    needs: Sequence[Need]
+    more_needs: int
+    needs_others: bool
     links: Sequence[tuple[str, str]]
     files: Sequence[FileLine]
     more_files: int
@@ -94,6 +98,7 @@ def about(listing: Listing, project: Project, version: Version, metadata: bytes 
     shown = next(line for line in versions if line.is_shown)
     files = [file for file in project.files if file.version == version]
     tag = quote(tags[files[0].asset_id])
+    needed = needs(said.all("Requires-Dist") or ())
     return About(
         name=project.name,
         shown=shown,
@@ -107,6 +112,9 @@ def about(listing: Listing, project: Project, version: Version, metadata: bytes 
         requires_python=said.one("Requires-Python"),
         license=_words(said.one("License-Expression") or (said.text("License") or "").partition("\n")[0]),
         author=_words(said.one("Author") or said.one("Author-email") or said.one("Maintainer")),
+        needs=needed[:MOST],
+        more_needs=max(0, len(needed) - MOST),
+        needs_others=any(not need.optional for need in needed),
         links=_links(said),
         files=[_file_line(file) for file in files[:MOST_FILES]],
         more_files=max(0, len(files) - MOST_FILES),

@@ -86,6 +86,26 @@ def test_metadata_tells_more() -> None:
     assert (view.readme, view.content_type) == ("# Hello", "text/markdown")
 
 
+def test_what_it_requires_is_told_and_who_asks_for_it() -> None:
+    view = _about(
+        "1.0",
+        "Requires-Dist: pytest (>=8); extra == 'test'\nRequires-Dist: iniconfig>=2\n"
+        'Requires-Dist: tomli>=2; python_version < "3.11"\nRequires-Dist: wheel-of-mine @ https://e.example/a;b.whl\n'
+        'Requires-Dist: colors[all]>=1; os_name == "nt" and extra == "cli"\n',
+    )
+    assert [(need.wanted, need.where) for need in view.needs] == [
+        ("iniconfig>=2", ""),
+        ("tomli>=2", 'python_version < "3.11"'),
+        ("wheel-of-mine @ https://e.example/a;b.whl", ""),
+        ("pytest (>=8)", "extra test"),
+        ("colors[all]>=1", 'os_name == "nt" and extra cli'),
+    ]
+    assert view.needs_others
+    alone = _about("1.0", "Requires-Dist: pytest; extra == 'test'\n")
+    assert (len(alone.needs), alone.needs_others) == (1, False)
+    assert (_about("1.0").needs, _about("1.0").needs_others) == ((), False)
+
+
 def test_of_very_many_versions_files_and_links_some_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_VERSIONS", 2)
     monkeypatch.setattr(module, "MOST_FILES", 1)
@@ -95,6 +115,8 @@ def test_of_very_many_versions_files_and_links_some_are_told(monkeypatch: pytest
     assert view.shown.version == "1.0"
     links = "".join(f"Project-URL: {number}, https://e.example/{number}\n" for number in range(100))
     assert len(_about("1.0", links).links) == module.MOST_LINKS
+    needs = "".join(f"Requires-Dist: n{number}\n" for number in range(100))
+    assert (len(_about("1.0", needs).needs), _about("1.0", needs).more_needs) == (50, 50)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ _OTHERS = (
     ("portable-hole", "0.3.0", "Tunnels for integration tests", "2026-10-05", {"private": False}),
     ("roadrunner", "5.1.2", "A job queue on PostgreSQL that does not lose jobs", "2026-11-25", {}),
 )
+_REQUIRES = {"feature-flags": ("iniconfig>=2",)}
 _VERSIONS = (
     ("1.0.0", "2025-12-01", None),
     ("1.1.0", "2026-02-17", None),
@@ -69,7 +70,8 @@ def hang(world: World) -> str:
         repository = world.add_repository(f"{OWNER}/{name}", **kind)
         repository.description = description
         release = repository.add_release(f"v{version}", created_at=_moment(day))
-        release.add_asset(*sample_wheel(name, version), created_at=_moment(day))
+        wheel = sample_wheel(name, version, requires=_REQUIRES.get(name, ()))
+        release.add_asset(*wheel, created_at=_moment(day))
     fuel = world.add_repository(f"{OWNER}/{PROJECT}")
     fuel.description = "Readings of tanks and valves"
     for version, day, title in _VERSIONS:

@@ -168,6 +168,21 @@ async def test_yanked_versions_and_archived_repositories_are_marked(hub: Hub) ->
 
 
 @ensureDeferred
+async def test_what_a_project_requires_is_shown_with_how_pip_gets_it_from_pypi(hub: Hub) -> None:
+    repository = hub.world.add_repository("octo/demo")
+    for version, requires in (("1", ['pytest; extra == "test"']), ("2", ["iniconfig>=2", 'pytest; extra == "test"'])):
+        repository.add_release(f"v{version}").add_asset(*sample_wheel("demo", version, requires=requires))
+    page = await browse(hub, "/project/demo/")
+    assert "<li>iniconfig&gt;=2</li>" in page.text
+    assert '<li>pytest <span class="where">extra test</span></li>' in page.text
+    assert page.text.count("pip download --no-deps") == 1
+    assert Links(page.text).found["requires"] == "#requires"
+    older = await browse(hub, "/project/demo/?version=1")
+    assert "extra test" in older.text
+    assert "--no-deps" not in older.text, "pip gets it from here alone"
+
+
+@ensureDeferred
 async def test_without_its_own_url_no_page_tells_one(hub: Hub) -> None:
     """Whatever Host says, and whoever passed the request on."""
     publish(hub)
@@ -188,6 +203,7 @@ async def test_nothing_that_others_wrote_is_more_than_text(hub: Hub) -> None:
         f"License: {HOSTILE}",
         f"Author: {HOSTILE}",
         f"Requires-Python: {HOSTILE}",
+        f"Requires-Dist: {HOSTILE}; {HOSTILE}",
         f"Project-URL: {HOSTILE}, https://e.example/{HOSTILE}",
         "Project-URL: Evil, javascript:alert(1)",
         MARKDOWN,
