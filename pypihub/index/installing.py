@@ -17,6 +17,7 @@ TOKEN = "PYPIHUB_TOKEN"  # noqa: S105 - the variable's name
 """The variable of the shell that the lines take the token from."""
 NO_SERVER = "https://HOST"
 """Stands for a server whose own URL is not known."""
+_APPEND = "cat >> pyproject.toml <<'END'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,27 @@ def installing(server: str, owner: Owner, name: NormalizedName, version: str | N
     wanted = shlex.quote(f"{name}=={version}") if version else name
     lines = {
         "pip": (f'PIP_INDEX_URL="{with_token}" pip install {wanted}',),
-        "uv": (_exported("UV_INDEX_HUB"), f"uv add --index hub={url} {wanted}"),
+        "uv": (
+            _exported("UV_INDEX_HUB"),
+            # Once: uv refuses two indexes with one name. `uv add --index` alone would write one that is not explicit, and
+            # without `--frozen` ask it for all names this once. It pins the name only where no variable has an index.
+            f"""grep -qs '^name = "hub"$' pyproject.toml || {_APPEND}""",
+            "",
+            "[[tool.uv.index]]",
+            'name = "hub"',
+            f'url = "{url}"',
+            "explicit = true",
+            "END",
+            f"UV_INDEX= UV_DEFAULT_INDEX= uv add --frozen --index hub={url} {wanted}",
+            "uv sync",
+        ),
         "poetry": (
             f"poetry source add --priority=explicit hub {url}",
             _exported("POETRY_HTTP_BASIC_HUB"),
             f"poetry add --source hub {wanted}",
         ),
         "pdm": (
-            "cat >> pyproject.toml <<'END'",
+            _APPEND,
             "[[tool.pdm.source]]",
             'name = "hub"',
             f'url = "{with_late_token}"',
