@@ -30,7 +30,9 @@ def read_credentials(authorization: bytes | None, path_owner: str | None = None)
             raise NotFoundError("This is not a GitHub user or organization.")
         return Credentials(owner, token)
     if user in _PLACEHOLDERS:
-        raise CredentialsError(f"The user name {user} names no owner: put the owner into the path, as /OWNER/simple/.")
+        raise CredentialsError(
+            f"The user name {user} names no owner: put the owner into the path, as /OWNER/ or /OWNER/simple/."
+        )
     owner = parse_owner(user)
     if owner is None:
         raise CredentialsError(f"The user name is not a GitHub owner. {_HOW}")

@@ -37,7 +37,7 @@ def test_with_an_owner_in_the_path_the_user_may_be_anything(user: str) -> None:
 
 @pytest.mark.parametrize("user", ["__token__", "x-access-token"])
 def test_a_placeholder_user_learns_where_the_owner_goes(user: str) -> None:
-    with pytest.raises(CredentialsError, match=r"put the owner into the path, as /OWNER/simple/\."):
+    with pytest.raises(CredentialsError, match=r"put the owner into the path, as /OWNER/ or /OWNER/simple/\."):
         read_credentials(_basic(f"{user}:{_TOKEN}"))
 
 
