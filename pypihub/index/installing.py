@@ -42,8 +42,9 @@ def installing(server: str, owner: Owner, name: NormalizedName, version: str | N
         "pip": (f'PIP_INDEX_URL="{with_token}" pip install {wanted}',),
         "uv": (
             _exported("UV_INDEX_HUB"),
-            # Once: uv refuses two indexes with one name. `uv add --index` alone would write one that is not explicit, and
-            # without `--frozen` ask it for all names this once. It pins the name only where no variable has an index.
+            # Once: uv refuses two indexes with one name. `uv add --index` alone would write one that is not explicit,
+            # and without `--frozen` ask it for all names this once. It pins the name only where no variable has an
+            # index.
             f"""grep -qs '^name = "hub"$' pyproject.toml || {_APPEND}""",
             "",
             "[[tool.uv.index]]",
