@@ -70,11 +70,14 @@ class Browsing:
             told = await self._pages.tell(wish.credentials, name, snapshot, version)
             view = about(snapshot.content(), told.project, told.version, told.metadata, self._sites.github)
             readme = await self._readme(view)
-            pinned = view.shown.version if view.shown.version != view.current else None
+            is_taken = view.shown.version == view.current and not view.shown.yanked
+            pinned = None if is_taken else view.shown.version
             values = {
                 "view": view,
                 "readme": readme,
-                "lines": installing(self._sites.server or NO_SERVER, owner, name, pinned),
+                "lines": installing(
+                    self._sites.server or NO_SERVER, owner, name, None if is_taken else view.shown.version
+                ),
                 "variable": TOKEN,
                 "has_server": bool(self._sites.server),
             }

@@ -168,6 +168,16 @@ async def test_yanked_versions_and_archived_repositories_are_marked(hub: Hub) ->
 
 
 @ensureDeferred
+async def test_where_all_versions_are_yanked_the_lines_pin_the_one_that_is_shown(hub: Hub) -> None:
+    for release in publish(hub).releases.values():
+        release.name = "[yanked]"
+    page = await browse(hub, "/project/demo/")
+    assert "This version is yanked" in page.text
+    for line in ("pip install demo==1.1<", " demo==1.1\n", "poetry add --source hub demo==1.1<", "pdm add demo==1.1<"):
+        assert line in page.text
+
+
+@ensureDeferred
 async def test_what_a_project_requires_is_shown_with_how_pip_gets_it_from_pypi(hub: Hub) -> None:
     repository = hub.world.add_repository("octo/demo")
     for version, requires in (("1", ['pytest; extra == "test"']), ("2", ["iniconfig>=2", 'pytest; extra == "test"'])):
