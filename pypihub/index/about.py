@@ -29,7 +29,7 @@ _LONGEST_URL = 1000
 class FileLine:
     """A file of the version; `url` is relative to the project's page, `size` in words.
 
-    `requires_python` is None where it is not known.
+    `python` is what it runs with: a wheel's tag and Requires-Python, None where nothing is known.
     """
 
     filename: str
@@ -38,7 +38,7 @@ class FileLine:
     size: str
     uploaded_at: datetime
     sha256: str | None
-    requires_python: str | None
+    python: str | None
     yanked: str | bool
 
 
@@ -162,9 +162,19 @@ def _file_line(file: File) -> FileLine:
         size=size_in_words(file.size),
         uploaded_at=file.upload_time.astimezone(UTC),
         sha256=file.sha256,
-        requires_python=file.requires_python or ("any" if isinstance(file.core_metadata, str) else None),
+        python=_python(file),
         yanked=file.yanked,
     )
+
+
+def _python(file: File) -> str | None:
+    """A wheel's tag says more than Requires-Python, but where it is that of every Python 3."""
+    if not file.is_wheel:
+        return file.requires_python
+    python, abi = file.filename.split("-")[-3:-1]
+    tag = f"{python}-{abi}" if abi == "abi3" else python
+    is_usual = "py3" in python.split(".")
+    return ", ".join(filter(None, ("" if is_usual and file.requires_python else tag, file.requires_python)))
 
 
 def _links(said: Described) -> Sequence[tuple[str, str]]:

@@ -55,6 +55,27 @@ def test_the_version_s_files_and_all_versions_are_told() -> None:
     assert _about("1.1").shown.yanked == "eats data"
 
 
+@pytest.mark.parametrize(
+    ("filename", "requires_python", "shown"),
+    [
+        ("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", None, "cp311"),
+        ("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", ">=3.9", "cp311, >=3.9"),
+        ("demo-1.0-1-cp39-abi3-win_amd64.whl", ">=3.9", "cp39-abi3, >=3.9"),
+        ("demo-1.0-py3-none-any.whl", None, "py3"),
+        ("demo-1.0-py3-none-any.whl", ">=3.9", ">=3.9"),
+        ("demo-1.0-py2.py3-none-any.whl", ">=3.9", ">=3.9"),
+        ("demo-1.0.tar.gz", None, None),
+    ],
+)
+def test_what_python_a_file_runs_with_is_told(filename: str, requires_python: str | None, shown: str | None) -> None:
+    listing = replace(_LISTING, releases=(_release("v1", filename),))
+    project = project_of(listing, normalize_project("demo"))
+    (file,) = project.files
+    project = replace(project, files=(structs.replace(file, requires_python=requires_python),))
+    (line,) = about(listing, project, Version("1.0"), None, _GITHUB).files
+    assert line.python == shown
+
+
 def test_links_lead_to_the_repository_and_its_releases() -> None:
     view = _about("1.0")
     assert (view.repository, view.repository_url) == ("Octo/Demo", "https://github.com/Octo/Demo")
