@@ -14,7 +14,20 @@ from pypihub.config import Config
 from pypihub.daemon import listening, ports, renewing, reports, workers
 from pypihub.github import breaker, downloads, listing, patience, places, points, storage, survey, transport, tunnels
 from pypihub.github.connecting import pooled_agent
-from pypihub.index import about, headers, mapping, members, names, overview, projects, readme, uploads, yanked, ziptail
+from pypihub.index import (
+    about,
+    headers,
+    mapping,
+    members,
+    names,
+    overview,
+    projects,
+    readme,
+    requires,
+    uploads,
+    yanked,
+    ziptail,
+)
 from pypihub.web import (
     access,
     addresses,
@@ -108,6 +121,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("versions on a project's page", count(about.MOST_VERSIONS)),
     ("files of the version there", count(about.MOST_FILES)),
     ("links there", count(about.MOST_LINKS)),
+    ("requirements there", count(requires.MOST)),
     ("a README", f"{readme.LONGEST:,} characters"),
     ("the HTML of a README", size(readme.LONGEST_HTML)),
     ("the time to render it", time(readme.TIME)),
