@@ -67,7 +67,7 @@ class Browsing:
         owner = wish.credentials.owner
 
         async def render() -> tuple[Page, bool]:
-            told = await self._pages.tell(wish.credentials, name, snapshot, version)
+            told = await self._pages.tell(wish.credentials, name, snapshot, version, even_unread=True)
             view = about(snapshot.content(), told.project, told.version, told.metadata, self._sites.github)
             readme = await self._readme(view)
             is_taken = view.shown.version == view.current and not view.shown.yanked
@@ -75,9 +75,8 @@ class Browsing:
             values = {
                 "view": view,
                 "readme": readme,
-                "lines": installing(
-                    self._sites.server or NO_SERVER, owner, name, None if is_taken else view.shown.version
-                ),
+                "unread": told.unread,
+                "lines": installing(self._sites.server or NO_SERVER, owner, name, pinned),
                 "variable": TOKEN,
                 "has_server": bool(self._sites.server),
             }

@@ -16,6 +16,7 @@ from pypihub.catalog.flights import Flights
 from pypihub.catalog.memory import Memory
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.threads import Threads
+from pypihub.errors import UpstreamError
 from pypihub.github.credentials import Credentials
 from pypihub.github.tokens import TokenHash, TokenHasher
 from pypihub.index.legacy import describing_wheel, legacy_page, shown_version
@@ -66,12 +67,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A project, the version of it that is shown, METADATA of that, and whether more is being found out."""
+    """A project, the version of it that is shown, METADATA of that, and whether more is being found out.
+
+    It is `unread` where there may be METADATA that GitHub did not give.
+    """
 
     project: Project
     version: Version
     metadata: bytes | None
     is_pending: bool
+    unread: bool = False
 
 
 Render = Callable[[], Awaitable[tuple[Page, bool]]]
@@ -140,13 +145,27 @@ class Pages:
         return await self.find(wish, path, None, snapshot, render)
 
     async def tell(
-        self, credentials: Credentials, name: NormalizedName, snapshot: Snapshot[Listing], version: str | None
+        self,
+        credentials: Credentials,
+        name: NormalizedName,
+        snapshot: Snapshot[Listing],
+        version: str | None,
+        *,
+        even_unread: bool = False,
     ) -> Told:
-        """The project with METADATA of the version, or of the newest; NotFoundError where there is no such version."""
+        """The project with METADATA of the version, or of the newest; NotFoundError where there is no such version.
+
+        With `even_unread` it is told without METADATA where GitHub does not give that just now.
+        """
         project, is_pending = await self._catalog.project(credentials, name, snapshot)
         shown = shown_version(project, version)
         wheel = describing_wheel(project, shown)
-        metadata = await self._catalog.description(credentials, wheel) if wheel else None
+        try:
+            metadata = await self._catalog.description(credentials, wheel) if wheel else None
+        except UpstreamError:
+            if not even_unread:
+                raise
+            return Told(project, shown, None, is_pending=True, unread=True)
         if wheel and wheel.core_metadata is True:  # it was read just now, and tells more of the files
             project, is_pending = await self._catalog.project(credentials, name, snapshot)
         return Told(project, shown, metadata, is_pending)

@@ -346,6 +346,26 @@ async def test_trouble_has_a_page_in_a_browser_and_a_line_for_tools(hub: Hub) ->
 
 
 @ensureDeferred
+async def test_while_the_storage_fails_a_project_is_shown_without_its_description(make_hub: Callable[..., Any]) -> None:
+    hub = await make_hub(ttl=0.5)
+    publish(hub)
+    hub.sandbox.faults.add(Status(503), where="storage", times=None)
+    page = await browse(hub, "/project/demo/")
+    assert (page.code, "could not be read from GitHub just now" in page.text) == (200, True)
+    assert "demo-1.1-py3-none-any.whl" in page.text
+    assert "No wheel of this version has one." not in page.text
+    assert (await hub.get("/pypi/demo/json")).code in (502, 503), "a tool is not told half of it"
+    hub.sandbox.faults.clear()
+    for _ in range(2000):  # until what is kept for a moment is made anew
+        if "A sample of demo" in page.text:
+            break
+        page = await browse(hub, "/project/demo/")
+        assert page.code == 200
+    assert ">Of 1.1<" in page.text
+    assert "could not be read" not in page.text
+
+
+@ensureDeferred
 async def test_a_readme_that_takes_long_keeps_nobody_waiting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import sys, time; sys.stdin.read(); print('rendered', flush=True); time.sleep(60)"
     monkeypatch.setattr("pypihub.web.readmes._PROGRAM", (sys.executable, "-c", code))
