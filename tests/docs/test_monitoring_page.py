@@ -64,4 +64,6 @@ def test_the_operator_finds_the_pods() -> None:
     template = next(yaml.safe_load_all(text))["spec"]["template"]
     assert monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
     ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
+    job = template["metadata"]["labels"][monitor["jobLabel"]]
+    assert all(f'job="{job}"' in rule["expr"] for rule in rules() if "job=" in rule["expr"])
     assert {endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]} <= ports
