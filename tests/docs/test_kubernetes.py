@@ -73,11 +73,13 @@ def test_the_pods_serve_where_the_manifests_look_for_them(config: Config) -> Non
     assert served["targetPort"] in ports()
     allowed = [port["port"] for rule in the("NetworkPolicy")["spec"]["ingress"] for port in rule["ports"]]
     assert allowed == ["http", "metrics"]
-    (rule,) = the("Ingress")["spec"]["rules"]
-    (path,) = rule["http"]["paths"]
-    assert path["backend"]["service"] == {"name": the("Service")["metadata"]["name"], "port": {"name": served["name"]}}
-    assert [rule["host"]] == the("Ingress")["spec"]["tls"][0]["hosts"]
-    assert config.server.url == f"https://{rule['host']}"
+    route = the("HTTPRoute")["spec"]
+    (rule,) = route["rules"]
+    assert rule["backendRefs"] == [{"name": the("Service")["metadata"]["name"], "port": served["port"]}]
+    (listener,) = the("Gateway")["spec"]["listeners"]
+    assert route["parentRefs"] == [{"name": the("Gateway")["metadata"]["name"], "sectionName": listener["name"]}]
+    assert route["hostnames"] == [listener["hostname"]]
+    assert config.server.url == f"https://{listener['hostname']}"
 
 
 def test_all_select_the_pods() -> None:
