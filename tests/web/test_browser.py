@@ -47,7 +47,7 @@ async def test_a_person_logs_in_searches_opens_a_project_and_copies_the_line(
         driver.execute_script("getSelection().removeAllRanges()")
         assert "async for reading" in browser.text(".readme")
         assert "2.1.0rc1" in browser.text(".versions")
-        _keep_both(browser, keep, "project", height=1260)
+        _keep_both(browser, keep, "project", height=1420)
 
         browser.follow(".versions a[href='?version=1.2.0']")
         assert "This version is yanked: loses the last reading of a stream" in browser.text(".notice.bad")
