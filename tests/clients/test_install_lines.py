@@ -79,6 +79,20 @@ async def test_the_lines_install_the_project(
         assert file.is_dir() or hub.token not in file.read_text(), file
 
 
+@pytest.mark.parametrize("tool", ["pip", "uv", "poetry", "pdm"])
+@ensureDeferred
+async def test_the_lines_install_a_yanked_version_that_they_pin(
+    hub: Hub, run: Client, tools: Tools, tmp_path: Path, tool: str
+) -> None:
+    release = hub.world.add_repository("octo/my-tool").add_release("v1.0", name="[yanked] eats data")
+    release.add_asset(*sample_wheel("my-tool", "1.0"))
+    (tmp_path / "pyproject.toml").write_text(_PROJECT)
+    ended = await install(run, tools, tmp_path, hub, tool, lines_of(hub, tool, "my-tool", "1.0"))
+    assert ended.code == 0, ended.text
+    shown = await run(tmp_path / ".venv/bin/python", "-c", "import my_tool; print(my_tool.__version__)")
+    assert shown.out.strip() == "1.0"
+
+
 @ensureDeferred
 async def test_uv_asks_the_hub_for_what_is_pinned_to_it_and_for_nothing_else(
     make_hub: Client, run: Client, tools: Tools, tmp_path: Path, answered: list[tuple[str, str, int]]
