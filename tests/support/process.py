@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 BIN = Path(sys.executable).parent
-_LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_")
+_LEFT_OUT = ("PYPIHUB", "GITHUB_TOKEN", "GH_", "VIRTUAL_ENV")
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -53,7 +53,7 @@ async def takes_connections(reactor: Any, port: int, process: Process) -> None:
 class Process(ProcessProtocol):
     """A running command. `code` is its exit status once it ended, negative for a signal.
 
-    It has no GitHub token of whoever runs the tests; `environment` is added to what remains. `in_terminal` gives it a
+    It has no GitHub token of whoever runs the tests, and not their virtual environment; `environment` is added to what remains. `in_terminal` gives it a
     terminal of its own.
     """
 
