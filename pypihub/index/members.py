@@ -11,6 +11,8 @@ from pypihub.errors import PyPIHubError
 
 MOST_MEMBERS = 100_000
 """Of one archive; the largest on PyPI have some ten thousands."""
+_LONGEST_PATH = 4096  # Linux's PATH_MAX; a header of tar may tell a megabyte
+_DEEPEST_PATH = 250  # parts; real ones have a dozen, and Python's makedirs fails beyond a thousand
 _ALWAYS_INFLATED = 64 * 2**20
 _HIGHEST_RATIO = 50
 _SEPARATOR = re.compile(rb"[/\\]")
@@ -62,13 +64,22 @@ def plain_path(name: bytes) -> bytes:
     """The path of a member without a slash at its end.
 
     Raises BrokenArchiveError for a path that could lead out of the folder where it is unpacked, on any system, or
-    could be spelled in another way.
+    could be spelled in another way, and for one that is too long or too deep.
     """
+    check_length(name)
     path = name.removesuffix(b"/")
     parts = _SEPARATOR.split(path)
+    if len(parts) > _DEEPEST_PATH:
+        raise BrokenArchiveError(f"The path '{shown(name)}' leads through more than {_DEEPEST_PATH} folders.")
     if b"\0" in path or b".." in parts or b"." in parts or b"" in parts or _DRIVE.match(path):
         raise BrokenArchiveError(f"The path '{shown(name)}' is not plain: it must lead into the archive's own folder.")
     return path
+
+
+def check_length(name: bytes) -> None:
+    """Raises BrokenArchiveError for a path, or a link's target, that is longer than any system takes."""
+    if len(name) > _LONGEST_PATH:
+        raise BrokenArchiveError(f"The path '{shown(name)}' is longer than {_LONGEST_PATH:,} bytes.")
 
 
 def add_once(seen: set[int], path: bytes) -> None:

@@ -69,7 +69,7 @@ class _Links:
     """Sees that links stay in the folder that all is in, and that nothing is unpacked through one."""
 
     def __init__(self) -> None:
-        self._symlinks: set[int] = set()
+        self._symlinks: set[int] = set()  # keys: see `_keys`
 
     def check(self, member: Member) -> None:
         """Raises BrokenArchiveError for a member that leads out, or could."""
@@ -77,7 +77,8 @@ class _Links:
             raise BrokenArchiveError(f"'{shown(member.path)}' is behind a link.")
         if member.kind is Kind.SYMLINK:
             self._check_symlink(member)
-            self._symlinks.add(hash(member.path))
+            *_, key = _keys(member.path)
+            self._symlinks.add(key)
         elif member.kind is Kind.HARDLINK:
             target = plain_path(member.target.removeprefix(b"./"))
             if target.partition(b"/")[0] != member.path.partition(b"/")[0] or self._leads_through(target):
@@ -85,8 +86,8 @@ class _Links:
 
     def _leads_through(self, path: bytes) -> bool:
         """Tells whether any folder of the path is a symlink."""
-        parts = path.split(b"/") if self._symlinks else []
-        return any(hash(b"/".join(parts[:count])) in self._symlinks for count in range(1, len(parts)))
+        folders, slash, _ = path.rpartition(b"/")
+        return bool(slash and self._symlinks) and not self._symlinks.isdisjoint(_keys(folders))
 
     def _check_symlink(self, member: Member) -> None:
         """Raises BrokenArchiveError unless the target goes up in front alone, and not to the top folder's parent.
@@ -98,3 +99,14 @@ class _Links:
         is_absolute = not parts[0] or parts[0][1:2] == b":" or b"\0" in member.target
         if is_absolute or b".." in parts[up:] or member.path.count(b"/") - up < 1:
             raise BrokenArchiveError(f"The link '{shown(member.path)}' leads out of its folder.")
+
+
+def _keys(path: bytes) -> Iterator[int]:
+    """What stands for each folder on the way along a path, and for the path itself at the end.
+
+    Each goes on from the one before: whole paths from the top would cost the square of a path's length.
+    """
+    key = 0
+    for part in path.split(b"/"):
+        key = hash((key, part))
+        yield key

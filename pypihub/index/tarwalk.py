@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
 
-from pypihub.index.members import MOST_MEMBERS, BrokenArchiveError, Inflating, Kind, Member, plain_path, shown
+from pypihub.index.members import (
+    MOST_MEMBERS,
+    BrokenArchiveError,
+    Inflating,
+    Kind,
+    Member,
+    check_length,
+    plain_path,
+    shown,
+)
 from pypihub.index.pieces import GZIP, inflated, pieces_at
 
 _BLOCK = 512
@@ -153,7 +162,8 @@ def _number(field: bytes) -> int:
 def _extend(extension: dict[bytes, bytes], kind: bytes, content: bytes) -> None:
     """Takes over what an extension header tells of the next member; of all that pax knows, only what matters here.
 
-    Raises BrokenArchiveError for a header that tells it of all members, or once more, and for sparse files.
+    Raises BrokenArchiveError for a header that tells it of all members, or once more, for sparse files, and for paths
+    that are too long.
     """
     records = [(_GNU_LONG[kind], _text(content))] if kind in _GNU_LONG else _pax_records(content)
     for key, value in records:
@@ -163,6 +173,7 @@ def _extend(extension: dict[bytes, bytes], kind: bytes, content: bytes) -> None:
             continue
         if key in extension or kind == _GLOBAL or not value or (key == b"size" and not _DECIMAL.fullmatch(value)):
             raise BrokenArchiveError("A tar header tells a member's name or size in two ways.")
+        check_length(value)
         extension[key] = value
 
 

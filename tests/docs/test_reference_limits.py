@@ -158,6 +158,8 @@ BOUNDS: list[tuple[str, str]] = [
     ("for how long", time(bodies.LINGER)),
     ("tries where others publish at the same time", count(publishing.MOST_TRIES)),
     ("a file's name", f"{uploads._LONGEST_FILENAME} characters"),
+    ("a path in an archive", f"{members._LONGEST_PATH:,} bytes"),
+    ("folders that it leads through", count(members._DEEPEST_PATH)),
     # Towards GitHub
     ("calls under way", count(places.MOST_AT_ONCE)),
     ("of them of one token", count(places.MOST_OF_A_TOKEN)),

@@ -159,6 +159,7 @@ def test_an_sdist_may_be_a_zip() -> None:
     assert "no PKG-INFO" in refusal(name, zipped((f"{TOP}/x", b"")))
     assert "not in the folder" in refusal(name, zipped(*FILES, ("x", b"")))
     assert "more than once" in refusal(name, zipped(*FILES, *FILES))
+    assert "longer than 4,096 bytes" in refusal(name, zipped(*FILES, (longer(4097, "x"), b"")))
     assert "bytes in front" in refusal(name, prefixed())
 
 
@@ -265,6 +266,45 @@ def test_no_link_leads_out_of_an_sdist(kind: bytes, target: str) -> None:
 def test_no_link_leads_out_by_way_of_another(links: list[tuple[str, str]]) -> None:
     sdist = packed(*(info(path, tarfile.SYMTYPE, target) for path, target in links))
     assert re.search("leads out|behind a link", refusal(NAME, sdist))
+
+
+def longer(length: int, end: str = "", folder: str = "a/") -> str:
+    """A path in the top folder of this length in bytes, through many folders."""
+    start = f"{TOP}/"
+    return start + (folder * length)[: length - len(start) - len(end)] + end
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("length", [4097, 64 * 1024, 2**20 - 100])
+def test_a_path_that_no_system_takes_is_refused_at_once(format: int, length: int) -> None:  # noqa: A002 - tarfile's word
+    link = info(f"{TOP}/link", tarfile.SYMTYPE, "README")
+    for sdist in (
+        packed(link, (longer(length, "x"), b""), format=format),
+        packed((("./" * length)[: length - 1] + "x", b""), format=format),
+        packed(info(f"{TOP}/other", tarfile.SYMTYPE, longer(length)), format=format),
+        packed(link, info(f"{TOP}/hard", tarfile.LNKTYPE, longer(length)), format=format),
+    ):
+        message = refusal(NAME, sdist)
+        assert len(sdist) < 10_000
+        assert re.search(r"The path '.{79}…' is longer than 4,096 bytes\.$", message)
+
+
+def test_a_path_that_is_as_long_as_systems_take_is_fine() -> None:
+    link = info(f"{TOP}/link", tarfile.SYMTYPE, "README")
+    checked(NAME, packed(link, (longer(4096, "x", "long" * 10 + "/"), b"")))
+
+
+def test_a_path_through_more_folders_than_installers_make_is_refused() -> None:
+    checked(NAME, packed((f"{TOP}/" + "a/" * 248 + "x", b"")))
+    assert "leads through more than 250 folders." in refusal(NAME, packed((f"{TOP}/" + "a/" * 249 + "x", b"")))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.LNKTYPE])
+def test_a_link_is_seen_on_the_longest_way(kind: bytes) -> None:
+    deep = longer(4000, "/link", "long" * 10 + "/")
+    behind = info(f"{deep}/x") if kind == tarfile.REGTYPE else info(f"{TOP}/hard", kind, f"{deep}/x")
+    sdist = packed(info(deep, tarfile.SYMTYPE, "README"), behind)
+    assert re.search("is behind a link|leads out", refusal(NAME, sdist))
 
 
 def test_no_link_leads_beside_the_folder() -> None:
