@@ -20,7 +20,7 @@ from pypihub.github.credentials import Token
 from pypihub.github.nodes import release_number
 from pypihub.index.contents import contents, listed, releases_with
 from pypihub.index.model import Listing, Release
-from pypihub.index.names import Repository, is_repository_name, normalize_project, parse_owner
+from pypihub.index.names import Repository, is_repository_name, normalize_project, parse_owner, read_version
 from pypihub.index.yanked import one_line, yanked_reason, yanked_title
 
 
@@ -101,10 +101,10 @@ def _repository(text: str) -> Repository:
 
 
 def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except ValueError:  # InvalidVersion is one, and what int() says of thousands of digits
-        raise CommandError(f"{text[:50]!r} is no version: write it like 1.0 or 2.1rc1.") from None
+    version = read_version(text)
+    if version is None:
+        raise CommandError(f"{text[:50]!r} is no version: write it like 1.0 or 2.1rc1.")
+    return version
 
 
 def _project(text: str) -> NormalizedName:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pypihub.errors import CommandError, NotFoundError
 from pypihub.index.model import Listing, Release
-from pypihub.index.names import FileNames
+from pypihub.index.names import FileNames, read_filename
 
 Content = tuple[NormalizedName, Version]
 """A project, and the version of it that a file is of."""
@@ -26,7 +20,7 @@ _MOST_NAMED = 5
 
 def contents(release: Release) -> tuple[Content, ...]:
     """The projects and versions whose files the release holds, each once, in order."""
-    return tuple(sorted(_contents(release, _content)))
+    return tuple(sorted(_contents(release, read_filename)))
 
 
 def releases_with(listing: Listing, version: Version, project: NormalizedName | None = None) -> tuple[Release, ...]:
@@ -35,7 +29,7 @@ def releases_with(listing: Listing, version: Version, project: NormalizedName | 
     Raises NotFoundError where there is none, CommandError where it is not clear whose version is meant: several
     projects have it, not all in the same releases.
     """
-    read = partial(_content_of, project, FileNames(project)) if project else _content
+    read = partial(_content_of, project, FileNames(project)) if project else read_filename
     published = [(release, _contents(release, read)) for release in listing.releases if not release.is_draft]
     holders: dict[NormalizedName, list[Release]] = {}
     for release, held in published:
@@ -64,13 +58,6 @@ def listed(words: Iterable[object]) -> str:
 
 def _contents(release: Release, read: Callable[[str], Content | None]) -> set[Content]:
     return {content for asset in release.assets if asset.size and (content := read(asset.name))}
-
-
-def _content(filename: str) -> Content | None:
-    try:
-        return parse_wheel_filename(filename)[:2] if filename.endswith(".whl") else parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
 
 
 def _content_of(project: NormalizedName, names: FileNames, filename: str) -> Content | None:

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pypihub.errors import NotFoundError, UploadRefusedError
-from pypihub.index.names import normalize_project
+from pypihub.index.names import normalize_project, read_version
 
 WHEEL, SDIST = "bdist_wheel", "sdist"
 _LONGEST_VERSION = 200
@@ -72,15 +72,13 @@ class Form:
 
     def version(self) -> Version:
         """The release's version."""
-        version = self.required("version", "the release's version")
-        try:
-            if len(version) <= _LONGEST_VERSION:
-                return Version(version)
-        except ValueError:  # InvalidVersion is one
-            pass
-        raise UploadRefusedError(
-            f"The form's version {quoted(version)} is not valid: write it as PEP 440 has it, like 1.0 or 2.1rc1."
-        )
+        sent = self.required("version", "the release's version")
+        version = read_version(sent) if len(sent) <= _LONGEST_VERSION else None
+        if version is None:
+            raise UploadRefusedError(
+                f"The form's version {quoted(sent)} is not valid: write it as PEP 440 has it, like 1.0 or 2.1rc1."
+            )
+        return version
 
     def metadata_version(self) -> str | None:
         """The version of the core metadata that the client knows; None where it tells none."""

@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pypihub.errors import PyPIHubError
+from pypihub.index.names import read_version
 
 LARGEST_METADATA = 8 * 2**20
 """Bytes of METADATA or PKG-INFO; the largest on PyPI are below 1 MiB."""
@@ -36,10 +37,7 @@ class Identity:
         """Tells whether a name and a version, however they are spelled, are these (PEP 503, PEP 440)."""
         if len(version) > _LONGEST_VALUE or canonicalize_name(name) != self.project:
             return False
-        try:
-            return Version(version) == self.version
-        except ValueError:  # InvalidVersion is one
-            return False
+        return read_version(version) == self.version
 
 
 def read_headers(content: bytes) -> Message:

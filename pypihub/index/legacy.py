@@ -11,11 +11,12 @@ from datetime import UTC
 
 import msgspec
 from msgspec import Struct
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pypihub.errors import NotFoundError
 from pypihub.index.described import Described
 from pypihub.index.model import File, Project
+from pypihub.index.names import read_version
 from pypihub.index.simple import Page, asset_url, make_page
 
 _LONGEST_VERSION = 200
@@ -29,10 +30,7 @@ def shown_version(project: Project, wanted: str | None) -> Version:
     """
     if wanted is None:
         return max(project.files, key=_preference).version
-    try:
-        version = Version(wanted) if len(wanted) <= _LONGEST_VERSION else None
-    except InvalidVersion:
-        version = None
+    version = read_version(wanted) if len(wanted) <= _LONGEST_VERSION else None
     found = next((file.version for file in project.files if file.version == version), None)
     if found is None:
         raise NotFoundError(f"There is no such version of {project.name}.")

@@ -9,12 +9,12 @@ from typing import NewType
 
 from packaging.utils import (
     InvalidName,
-    InvalidWheelFilename,
     NormalizedName,
     canonicalize_name,
+    parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pypihub.errors import NotFoundError
 
@@ -94,7 +94,7 @@ class FileNames:
             return None
         for suffix in SDIST_SUFFIXES:
             if filename.endswith(suffix):
-                return _version(filename[prefix.end() : -len(suffix)])
+                return read_version(filename[prefix.end() : -len(suffix)])
         return None
 
     def _wheel_version(self, filename: str) -> Version | None:
@@ -125,14 +125,20 @@ def _is_tail(tail: str) -> bool:
 
 
 def _parsed_wheel(filename: str) -> tuple[NormalizedName, Version] | None:
+    return read_filename(filename) if _FILENAME.fullmatch(filename) else None
+
+
+def read_filename(filename: str) -> tuple[NormalizedName, Version] | None:
+    """The project and the version that a wheel's or an sdist's name tells by itself; None where it tells none."""
     try:
-        return parse_wheel_filename(filename)[:2] if _FILENAME.fullmatch(filename) else None
-    except InvalidWheelFilename:
+        return parse_wheel_filename(filename)[:2] if filename.endswith(".whl") else parse_sdist_filename(filename)
+    except ValueError:  # InvalidWheelFilename and InvalidSdistFilename are some, and see `read_version`
         return None
 
 
-def _version(text: str) -> Version | None:
+def read_version(text: str) -> Version | None:
+    """The version (PEP 440) in a text; None where it is none."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion is one, and what int() says of more than 4,300 digits
         return None

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName
 
 from pypihub.index.model import Asset, Listing, Release, project_of
-from pypihub.index.names import SDIST_SUFFIXES, FileNames
+from pypihub.index.names import SDIST_SUFFIXES, FileNames, read_filename, read_version
 from pypihub.index.yanked import one_line
 
 _LONGEST_VERSION = 100
@@ -58,42 +51,25 @@ def _no_file_of(filename: str, project: NormalizedName) -> str:
         return f"it is neither a wheel nor an sdist ({', '.join(_SUFFIXES)})"
     if not filename.endswith(suffix):
         return f"its name should end in {suffix}, in lower case"
-    whose = _project_in(filename)
-    if whose is None:
+    content = read_filename(filename)
+    if content is None:
         former = _before_github(filename, suffix)
         if former is not None:
             return f"GitHub changed its name, which was {former} perhaps: upload it again, with a + as %2B"
         return "its name is no wheel's" if suffix == ".whl" else "its name is no sdist's (NAME-VERSION)"
-    if whose != project:
-        return f"it is a file of {one_line(whose)}"
+    if content[0] != project:
+        return f"it is a file of {one_line(content[0])}"
     return "its name is not spelled as that of a file of the project, or has too many tags"
-
-
-def _project_in(filename: str) -> NormalizedName | None:
-    """The project that a file's name tells; None where it tells none."""
-    try:
-        parse = parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename
-        return parse(filename)[0]
-    except (InvalidWheelFilename, InvalidSdistFilename, ValueError):  # int() of thousands of digits
-        return None
 
 
 def _before_github(filename: str, suffix: str) -> str | None:
     """The name that GitHub may have turned into this one: in place of a + in the version it writes a dot."""
     name, _, rest = filename.removesuffix(suffix).partition("-")
     version, hyphen, tags = rest.partition("-")
-    if len(version) > _LONGEST_VERSION or _is_version(version):
+    if len(version) > _LONGEST_VERSION or read_version(version) is not None:
         return None
     for place in range(len(version) - 1, 0, -1):  # the right one first: what is before it is the longer version
         former = f"{version[:place]}+{version[place + 1 :]}"
-        if version[place] == "." and _is_version(former):
+        if version[place] == "." and read_version(former) is not None:
             return f"{name}-{former}{hyphen}{tags}{suffix}"
     return None
-
-
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True

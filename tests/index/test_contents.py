@@ -72,6 +72,13 @@ def test_a_release_s_contents_are_its_projects_and_versions() -> None:
     assert contents(release) == (("a", Version("2")), ("b-c", Version("1.0")))
 
 
+def test_a_number_too_long_for_python_is_no_version() -> None:
+    digits = "1" * 5000
+    release = _release("a", f"x-{digits}.tar.gz", f"x-{digits}-py3-none-any.whl", "x-1.0.tar.gz")
+    assert contents(release) == (("x", Version("1.0")),)
+    assert _tags("1.0", release) == _tags("1.0", release, project="x") == ["a"]
+
+
 def test_long_lists_are_cut() -> None:
     assert listed("abc") == "a, b, c"
     assert listed("abcdefg") == "a, b, c, d, e and 2 more"

@@ -52,6 +52,12 @@ def test_drafts_and_failed_uploads_are_not_shown() -> None:
     assert _project(draft, _release(_asset("pkg-1.0.tar.gz", size=0))).files == ()
 
 
+@pytest.mark.parametrize("name", ["pkg-{}.tar.gz", "pkg-{}-py3-none-any.whl"])
+def test_a_name_with_thousands_of_digits_spoils_no_page(name: str) -> None:
+    project = _project(_release(_asset(name.format("1" * 5000)), _asset("pkg-1.0.tar.gz")))
+    assert [file.filename for file in project.files] == ["pkg-1.0.tar.gz"]
+
+
 def test_a_repository_without_releases_has_no_files() -> None:
     assert _project() == Project(NormalizedName("pkg"), ())
 

@@ -121,6 +121,13 @@ def test_other_files_are_left_out(filename: str) -> None:
     assert FileNames(normalize_project("my-pkg")).version(filename) is None
 
 
+@pytest.mark.parametrize(
+    "filename", ["pkg-{}.tar.gz", "pkg-1.0.post{}.zip", "pkg-{}-py3-none-any.whl", "pkg-1.0-{}x-py3-none-any.whl"]
+)
+def test_a_number_too_long_for_python_is_left_out(filename: str) -> None:
+    assert FileNames(normalize_project("pkg")).version(filename.format("1" * 5000)) is None
+
+
 def test_white_space_is_no_part_of_a_version() -> None:
     assert FileNames(normalize_project("pkg")).version("pkg- 1.0\n.tar.gz") is None
 

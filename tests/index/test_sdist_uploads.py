@@ -193,6 +193,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "another version": (gzip.compress(tar((f"{TOP}/PKG-INFO", b"Name: my-pkg\nVersion: 1.1\n"))), "another release's"),
     "no version": (gzip.compress(tar((f"{TOP}/PKG-INFO", b"Name: my-pkg\n"))), "another release's"),
     "another folder": (gzip.compress(tar(("x/PKG-INFO", PKG_INFO))), "folder 'x' is not called like"),
+    "a folder of thousands of digits": (gzip.compress(tar(("my_pkg-" + "1" * 5000 + "/PKG-INFO", b""))), "longer than"),
     "another version's folder": (gzip.compress(tar(("my_pkg-1.1/PKG-INFO", PKG_INFO))), "is not called like"),
     "no folder": (gzip.compress(tar(("PKG-INFO", PKG_INFO))), "is not called like"),
     "two folders": (packed(("other/x", b"")), "'other/x' is not in the folder 'my_pkg-1.0'"),
