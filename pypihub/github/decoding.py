@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -117,7 +117,7 @@ def _looked_up(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | NotFoundError
         name=node.name,
         size=node.size,
         digest=node.digest,
-        created_at=node.created_at,
+        created_at=in_utc(node.created_at),
         is_draft=node.release.is_draft,
         name_with_owner=node.release.repository.name_with_owner,
         url=SignedURL(node.url),
@@ -127,7 +127,17 @@ def _looked_up(data: msgspec.Raw, asset_id: str) -> ReleaseAsset | NotFoundError
 # The shapes of the answers, under GitHub's names.
 
 Moment = Annotated[datetime, Meta(tz=True)]
-Size = Annotated[int, Meta(ge=0)]
+"""To be read by `in_utc`."""
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A count, a size or an id: more than what fits into 64 bits can be neither kept nor told."""
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC; raises msgspec.ValidationError where that is before the year 1 or behind 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise msgspec.ValidationError("a time that is none") from None
 
 
 class Answer(Struct, frozen=True, rename="camel"):
@@ -150,9 +160,12 @@ class PageInfo(Answer, frozen=True):
 class _AssetNode(Answer, frozen=True, gc=False):
     id: str
     name: str
-    size: Size
+    size: Number
     created_at: Moment
     digest: str | None = None
+
+    def asset(self) -> Asset:
+        return Asset(self.id, self.name, self.size, self.digest, in_utc(self.created_at))
 
 
 class _Assets(Answer, frozen=True):
@@ -160,8 +173,7 @@ class _Assets(Answer, frozen=True):
     nodes: tuple[_AssetNode | None, ...]
 
     def page(self) -> AssetsPage:
-        assets = (Asset(node.id, node.name, node.size, node.digest, node.created_at) for node in self.nodes if node)
-        return AssetsPage(tuple(assets), self.page_info.more())
+        return AssetsPage(tuple(node.asset() for node in self.nodes if node), self.page_info.more())
 
 
 class _ReleaseNode(Answer, frozen=True):
@@ -174,12 +186,13 @@ class _ReleaseNode(Answer, frozen=True):
 
     def part(self) -> ReleasePart:
         page = self.release_assets.page()
-        release = Release(self.id, self.is_draft, self.published_at, page.assets, self.tag_name, self.name or "")
+        published_at = in_utc(self.published_at) if self.published_at else None
+        release = Release(self.id, self.is_draft, published_at, page.assets, self.tag_name, self.name or "")
         return ReleasePart(release, page.more)
 
 
 class _Releases(Answer, frozen=True):
-    total_count: int
+    total_count: Number
     page_info: PageInfo
     nodes: tuple[_ReleaseNode | None, ...]
 
@@ -223,7 +236,7 @@ class _ReleaseOfAsset(Answer, frozen=True):
 
 class _ReleaseAsset(Answer, frozen=True):
     name: str
-    size: Size
+    size: Number
     created_at: Moment
     url: str
     release: _ReleaseOfAsset | None

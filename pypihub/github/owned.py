@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from pypihub.errors import NotFoundError, UpstreamError
-from pypihub.github.decoding import Answer, Moment, PageInfo
+from pypihub.github.decoding import Answer, Moment, Number, PageInfo, in_utc
 from pypihub.github.queries import PageSize
 from pypihub.index.model import Home
 from pypihub.index.names import Owner
@@ -157,7 +157,7 @@ def points(requests: int) -> int:
 
 class _AssetName(Answer, frozen=True, gc=False):
     name: str
-    size: int
+    size: Number
 
 
 class _AssetNames(Answer, frozen=True):
@@ -175,7 +175,7 @@ class _Release(Answer, frozen=True):
     def release(self) -> OwnedRelease:
         return OwnedRelease(
             self.id,
-            self.published_at,
+            in_utc(self.published_at) if self.published_at else None,
             yanked_reason(self.name or "") is not False,
             tuple(asset.name for asset in self.release_assets.nodes if asset and asset.size),
             self.release_assets.page_info.more(),
@@ -183,7 +183,7 @@ class _Release(Answer, frozen=True):
 
 
 class _Releases(Answer, frozen=True):
-    total_count: int
+    total_count: Number
     page_info: PageInfo
     nodes: tuple[_Release | None, ...]
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from typing import Annotated, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Struct
+from msgspec.structs import force_setattr
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from pypihub.errors import ForbiddenError, PyPIHubError, UploadRefusedError, UpstreamError
+from pypihub.github.decoding import Moment, Number, in_utc
 from pypihub.github.patience import Patience
 from pypihub.github.rest import NO_WRITE_ACCESS, GoneError, Rest, TakenError
 from pypihub.github.uploading import FileBody, upload_address
@@ -32,13 +33,17 @@ _MOST_PAGES_OF_ASSETS = 10
 class RestAsset(Struct, frozen=True):
     """An asset as REST tells of it; `state` is `starter` where an upload did not end, or has not yet."""
 
-    id: int
+    id: Number
     node_id: str
     name: str
-    size: int
+    size: Number
     state: str
-    created_at: Annotated[datetime, Meta(tz=True)]
+    created_at: Moment
     digest: str | None = None
+
+    def __post_init__(self) -> None:
+        """Called by msgspec, for which a time that is none makes the answer unreadable."""
+        force_setattr(self, "created_at", in_utc(self.created_at))
 
     @property
     def is_whole(self) -> bool:
@@ -49,7 +54,7 @@ class RestAsset(Struct, frozen=True):
 class RestRelease(Struct, frozen=True):
     """A release as REST tells of it; of its assets it may not tell all."""
 
-    id: int
+    id: Number
     tag_name: str
     draft: bool
     upload_url: str

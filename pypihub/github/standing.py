@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from pypihub.errors import UpstreamError
 from pypihub.github.answers import Reply, read_answer
 from pypihub.github.credentials import Token
+from pypihub.github.decoding import Moment, Number, in_utc
 
 _KINDS = {
     "ghp_": "a classic personal access token",
@@ -40,9 +42,13 @@ def kind_of(token: Token) -> str:
 class Points(Struct, frozen=True, rename="camel"):
     """What is left of the hour's points, under GitHub's names; `reset_at` is when there are `limit` again."""
 
-    limit: int
-    remaining: int
-    reset_at: datetime
+    limit: Number
+    remaining: Number
+    reset_at: Moment
+
+    def __post_init__(self) -> None:
+        """Called by msgspec, for which a time that is none makes the answer unreadable."""
+        force_setattr(self, "reset_at", in_utc(self.reset_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def _moment(text: str) -> datetime | None:
     for form in _MOMENTS:
         try:
             moment = datetime.strptime(text, form)
-        except ValueError:
+            return in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except ValueError:  # ValidationError is one
             continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None

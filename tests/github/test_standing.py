@@ -23,6 +23,7 @@ def standing(body: bytes = LIMIT, **headers: str) -> Standing:
     [
         ("2026-12-01 10:00:00 UTC", datetime(2026, 12, 1, 10, tzinfo=UTC)),
         ("2026-12-01 10:00:00 -0700", datetime(2026, 12, 1, 10, tzinfo=timezone(-timedelta(hours=7)))),
+        ("9999-12-31 23:59:59 -0700", None),
         ("soon", None),
         ("", None),
     ],

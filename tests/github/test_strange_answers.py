@@ -21,7 +21,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from pypihub.errors import PyPIHubError
+from pypihub.errors import PyPIHubError, UpstreamError
 from pypihub.github.client import Client
 from pypihub.github.credentials import SignedURL, Source, Token
 from pypihub.github.decoding import ReleaseAsset
@@ -42,7 +42,7 @@ _RELEASE = {
 LISTING = {
     "data": {
         "repository": {
-            "nameWithOwner": "octo/demo", "isArchived": False,
+            "nameWithOwner": "octo/demo", "isArchived": False, "isPrivate": True,
             "releases": {"totalCount": 1, "pageInfo": _PAGE, "nodes": [_RELEASE]},
         }
     }
@@ -157,8 +157,8 @@ WORK: dict[str, tuple[Work, Any]] = {
 }
 
 
-def outcome(work: Work, code: int, body: bytes, lines: list[tuple[str, str]]) -> None:
-    """Does the work with a GitHub that answers so; fails for anything but a result or an error of PyPIHub's."""
+def outcome(work: Work, code: int, body: bytes, lines: list[tuple[str, str]]) -> Any:
+    """What the work comes to with a GitHub that answers so; fails for all but a result or an error of PyPIHub's."""
     clock, github = Clock(), GitHub(code, body, lines)
     client = Client(
         Transport(github, clock, 15),
@@ -182,6 +182,7 @@ def outcome(work: Work, code: int, body: bytes, lines: list[tuple[str, str]]) ->
         results[0].close()  # a download
     for url, has_token in github.calls:
         assert not has_token or url.startswith(("https://api.github.com/", "https://uploads.github.com/")), url
+    return results[0].value if isinstance(results[0], Failure) else results[0]
 
 
 @pytest.mark.parametrize("work", [name for name in WORK if name not in ("read", "hash", "open")])
@@ -189,6 +190,18 @@ def test_one_thing_wrong_in_a_body(work: str) -> None:
     doing, true = WORK[work]
     for body in single_faults(true):
         outcome(doing, 422 if work == "rejected" else 200, body, [])
+
+
+@pytest.mark.parametrize("work", ["listing", "lookup", "get", "assets"])
+@pytest.mark.parametrize(
+    ("true", "value"),
+    [(5, 2**63), (5, 10**400), (TIME, "9999-12-31T23:59:59-12:00"), (TIME, "0001-01-01T00:00:00+14:00")],
+    ids=["64 bits", "400 digits", "behind 9999", "before 1"],
+)
+def test_a_number_or_a_time_beyond_all_is_trouble(work: str, true: Any, value: Any) -> None:
+    doing, body = WORK[work]
+    spoiled = json.dumps(body).replace(f": {json.dumps(true)}", f": {json.dumps(value)}")
+    assert isinstance(outcome(doing, 200, spoiled.encode(), []), UpstreamError)
 
 
 @pytest.mark.parametrize("work", WORK)

@@ -20,6 +20,7 @@ VALUES: list[Any] = [
     "../../etc/passwd", "http://evil.example/", "https://api.github.com@evil.example/", "//evil.example",
     "\u202e\u0000",
     "javascript:alert(1)", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00+14:00", "https://-bad-.example/", "https://a..b/", "https://h:/",
     "2026-01-01", "sha256:", "sha256:" + "g" * 64, "md5:x", "sha256:" + "0" * 64, '"><img src=x onerror=alert(1)>',
 ]  # fmt: skip
 HEADERS = [

@@ -16,6 +16,7 @@ from support.hub import Hub, basic
 from support.strange import BODIES, HEADERS, STATUSES, VALUES, places, replaced
 from support.wire import connect
 
+from pypihub.github import survey
 from pypihub.sandbox.answers import Answer
 from pypihub.sandbox.failures import Case
 from pypihub.sandbox.faults import Status
@@ -89,21 +90,25 @@ class Visitor:
 
 
 @pytest.mark.parametrize(
-    ("page", "accept"),
+    ("page", "accept", "values"),
     [
-        ("/simple/demo/", "*/*"),
-        ("/simple/demo/", "application/vnd.pypi.simple.v1+json"),
-        ("/simple/", "application/vnd.pypi.simple.v1+json"),
-        ("/project/demo/", "text/html"),
-        ("/octo/", "text/html"),
+        ("/simple/demo/", "*/*", LONG),
+        ("/simple/demo/", "application/vnd.pypi.simple.v1+json", LONG),
+        ("/project/demo/", "text/html", LONG),
+        # Both are made of the same answers, and slow: what one does not try, the other does.
+        ("/simple/", "application/vnd.pypi.simple.v1+json", LONG[::2]),
+        ("/octo/", "text/html", LONG[1::2]),
     ],
 )
 @ensureDeferred
-async def test_any_value_in_any_place_of_a_listing(hub: Hub, page: str, accept: str) -> None:
+async def test_any_value_in_any_place_of_a_listing(
+    hub: Hub, page: str, accept: str, values: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "MOST_PAGES", 3)  # a page that is followed by itself is asked for a hundred times
     visitor, seen = Visitor(hub), Changed()
     assert (await visitor.ask_with(seen, page, f"Accept: {accept}")).code == 200
-    for number, path in enumerate(places(seen.true)):
-        for value in LONG[number % 2 :: 2]:
+    for path in places(seen.true):
+        for value in values:
             await visitor.ask_with(Changed(path, value), page, f"Accept: {accept}")
 
 
@@ -112,9 +117,41 @@ async def test_any_value_in_any_place_of_a_listing(hub: Hub, page: str, accept: 
 async def test_any_value_in_any_place_of_a_look_up(hub: Hub, end: str) -> None:
     visitor, seen = Visitor(hub), Changed()
     assert (await visitor.ask_with(seen, visitor.file)).code == 302
-    for number, path in enumerate(places(seen.true)):
-        for value in LONG[number % 2 :: 2]:
+    for path in places(seen.true):
+        for value in LONG:
             await visitor.ask_with(Changed(path, value), visitor.file + end)
+
+
+_RELEASE = ("data", "repository", "releases", "nodes", 0)
+_ASSET = (*_RELEASE, "releaseAssets", "nodes", 0)
+
+
+@pytest.mark.parametrize("value", [2**63, 2**64, 10**30, "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+@ensureDeferred
+async def test_a_number_or_a_time_beyond_all_is_trouble_upstream(make_hub: Any, value: Any) -> None:
+    visitor = Visitor(await make_hub(ttl=60))  # such a listing is kept, be it for a second
+    keys = [(*_ASSET, "createdAt"), (*_RELEASE, "publishedAt")] if isinstance(value, str) else [(*_ASSET, "size")]
+    for path in keys:
+        assert (await visitor.ask_with(Changed(path, value), "/simple/demo/")).code == 502
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://-bad-.example/",
+        "https://a..b/",
+        "https://h:/",
+        "http://user@127.0.0.1:1/",
+        "https://user@evil.example/",
+    ],
+)
+@pytest.mark.parametrize("mode", ["redirect", "proxy"])
+@pytest.mark.parametrize("end", ["", ".metadata"])
+@ensureDeferred
+async def test_a_url_that_cannot_be_asked_is_trouble_upstream(make_hub: Any, mode: str, url: str, end: str) -> None:
+    visitor = Visitor(await make_hub(mode=mode))
+    reply = await visitor.ask_with(Changed(("data", "nodes", 0, "url"), url), visitor.file + end)
+    assert reply.code == 502
 
 
 @pytest.mark.parametrize("path", ["/simple/demo/", "FILE", "FILE.metadata"])
