@@ -42,16 +42,8 @@ LONGEST_END = 20.0
 """Seconds for which the end waits for uploads under way, before it has them undone; and for that as many again."""
 
 
-class CheckedArchive(Protocol):
-    """What a check of an archive finds."""
-
-    @property
-    def metadata(self) -> Metadata | None:
-        """A wheel's METADATA."""
-
-
-CheckArchive = Callable[[Upload, BinaryIO], CheckedArchive]
-"""Blocks while it reads the file; raises UploadRefusedError."""
+CheckArchive = Callable[[Upload, BinaryIO], Metadata | None]
+"""Gives a wheel's METADATA; blocks while it reads the file, and raises UploadRefusedError."""
 
 
 class GitHub(Protocol):
@@ -164,8 +156,8 @@ class Publishing:
         """The METADATA of a wheel that is sound, read in a thread."""
         async with self._checks:
             pool = self._reactor.getThreadPool()
-            checked: CheckedArchive = await deferToThreadPool(self._reactor, pool, self._check_archive, upload, file)
-        return checked.metadata
+            metadata: Metadata | None = await deferToThreadPool(self._reactor, pool, self._check_archive, upload, file)
+        return metadata
 
     async def _delivered(
         self, credentials: Credentials, repository: Repository, upload: Upload, file: BinaryIO

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from pypihub.errors import UploadRefusedError
@@ -16,15 +15,8 @@ from pypihub.index.wheel import Metadata, UnreadableWheelError, read_metadata
 from pypihub.index.wheelwalk import check_wheel
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedArchive:
-    """What is known of an archive that may be published: a wheel's METADATA, None for an sdist."""
-
-    metadata: Metadata | None
-
-
-def check_archive(upload: Upload, file: BinaryIO) -> CheckedArchive:
-    """Looks at every member of the upload's archive `file`.
+def check_archive(upload: Upload, file: BinaryIO) -> Metadata | None:
+    """Looks at every member of the upload's archive `file`; gives a wheel's METADATA, None for an sdist.
 
     Blocks: a large archive takes seconds, so this is for a thread of its own. Memory stays below 32 MB whatever the
     archive's size. Raises UploadRefusedError with what is wrong.
@@ -37,15 +29,15 @@ def check_archive(upload: Upload, file: BinaryIO) -> CheckedArchive:
         raise UploadRefusedError(f"The file {upload.filename} cannot be published. {error.message}") from None
 
 
-def _checked(upload: Upload, file: BinaryIO) -> CheckedArchive:
+def _checked(upload: Upload, file: BinaryIO) -> Metadata | None:
     if upload.is_wheel:
         check_wheel(file, upload.size)
         metadata = _metadata(upload, file)
         _check_requires_python(upload.requires_python, metadata.requires_python)
-        return CheckedArchive(metadata)
+        return metadata
     headers = read_sdist(upload.filename, Identity(upload.name, upload.version), file, upload.size)
     _check_requires_python(upload.requires_python, requires_python(headers))
-    return CheckedArchive(None)
+    return None
 
 
 def _metadata(upload: Upload, file: BinaryIO) -> Metadata:

@@ -80,12 +80,11 @@ class Form:
             )
         return version
 
-    def metadata_version(self) -> str | None:
-        """The version of the core metadata that the client knows; None where it tells none."""
+    def check_metadata_version(self) -> None:
+        """Sees that the version of the core metadata is one where it is given; the file's own may be another."""
         version = self.value("metadata_version")
         if version is not None and not _METADATA_VERSION.fullmatch(version):
             raise UploadRefusedError(f"The form's metadata_version {quoted(version)} is none: send one like 2.1.")
-        return version
 
     def sha256(self) -> str | None:
         """The file's SHA-256 as the client knows it, in lower-case hex; None where it tells none."""

@@ -46,8 +46,8 @@ class Upload:
     """A distribution file that is to be published; its form and its name are checked, its bytes are not.
 
     `size` is in bytes, `sha256` in hex. `companions` are assets beside the file, by name and content: a signature
-    `<filename>.asc`, attestations (PEP 740) `<filename>.publish.attestation`. The form's `metadata_version` and
-    `requires_python` are for the file's own metadata to agree with; None where they were not given.
+    `<filename>.asc`, attestations (PEP 740) `<filename>.publish.attestation`. The form's
+    `requires_python` is for the file's own metadata to agree with; None where it was not given.
     """
 
     name: NormalizedName
@@ -57,7 +57,6 @@ class Upload:
     size: int
     sha256: str
     companions: tuple[tuple[str, bytes], ...] = ()
-    metadata_version: str | None = None
     requires_python: str | None = None
 
 
@@ -71,6 +70,7 @@ def read_upload(received: Received) -> Upload:
     """
     form = Form(received.fields)
     form.check_protocol()
+    form.check_metadata_version()
     filetype, name, version = form.filetype(), form.name(), form.version()
     _check_filename(received.filename, filetype)
     if FileNames(name).version(received.filename) != version:
@@ -88,7 +88,6 @@ def read_upload(received: Received) -> Upload:
         size=received.size,
         sha256=received.sha256,
         companions=tuple(_companions(received, form)),
-        metadata_version=form.metadata_version(),
         requires_python=form.value("requires_python"),
     )
 

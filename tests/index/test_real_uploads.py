@@ -40,6 +40,6 @@ def test_real_files_may_be_published(real_files: list[Path], project: str) -> No
     wanted = [name for name in (*WHEELS, *SDISTS) if name.partition("==")[0] == project]
     assert len(files) == len(wanted)
     for path, version in files.items():
-        metadata = checked(path.name, path.read_bytes(), name=project, version=str(version)).metadata
+        metadata = checked(path.name, path.read_bytes(), name=project, version=str(version))
         assert (metadata is not None) == path.name.endswith(".whl")
         assert metadata is None or sha256(metadata.content).hexdigest() == metadata.sha256

@@ -49,7 +49,6 @@ def test_an_upload_tells_what_is_to_be_published() -> None:
         is_wheel=True,
         size=5,
         sha256="277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9",
-        metadata_version="2.4",
         requires_python=">=3.9",
     )
 

@@ -83,7 +83,7 @@ SOUND = {
 
 @pytest.mark.parametrize("wheel", SOUND.values(), ids=SOUND)
 def test_a_sound_wheel_may_be_published_and_its_metadata_are_known(wheel: bytes) -> None:
-    metadata = checked(NAME, wheel).metadata
+    metadata = checked(NAME, wheel)
     assert metadata is not None
     assert metadata.content == METADATA
     assert metadata.sha256 == sha256(METADATA).hexdigest()

@@ -9,8 +9,9 @@ from hashlib import sha256
 import pytest
 
 from pypihub.errors import UploadRefusedError
-from pypihub.index.archives import CheckedArchive, check_archive
+from pypihub.index.archives import check_archive
 from pypihub.index.uploads import Companion, Received, read_upload
+from pypihub.index.wheel import Metadata
 
 _WHEEL = re.compile(r"(?P<name>[^-]*)-(?P<version>[^-]*)-.*\.whl")
 _SDIST = re.compile(r"(?P<name>.*)-(?P<version>[^-]*)(?:\.tar\.gz|\.zip)")
@@ -41,8 +42,8 @@ def received(
     return Received(values, filename, io.BytesIO(content), len(content), digest, companions)
 
 
-def checked(filename: str, content: bytes, **fields: str | tuple[str, ...] | None) -> CheckedArchive:
-    """What is known of a file that may be published. Raises UploadRefusedError for others."""
+def checked(filename: str, content: bytes, **fields: str | tuple[str, ...] | None) -> Metadata | None:
+    """The METADATA of a file that may be published, if it is a wheel. Raises UploadRefusedError for others."""
     upload = received(filename, content, **fields)
     return check_archive(read_upload(upload), upload.file)
 
