@@ -6,6 +6,8 @@ URL. Only `web` knows which status code an error becomes.
 
 from __future__ import annotations
 
+from pypihub.lines import printable
+
 
 class PyPIHubError(Exception):
     """The base of all errors that PyPIHub raises on purpose."""
@@ -14,7 +16,7 @@ class PyPIHubError(Exception):
     def message(self) -> str:
         """The error's text: one line for the user, whatever GitHub or a file put into it."""
         text = str(self.args[0]) if self.args else type(self).__name__
-        return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+        return printable(text)
 
 
 class ConfigError(PyPIHubError):

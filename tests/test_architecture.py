@@ -30,6 +30,7 @@ _FLOORS = (
     ("certificates",),
     ("tally",),
     ("errors",),
+    ("lines",),
     ("",),
 )
 _FLOOR = {room: number for number, rooms in enumerate(_FLOORS) for room in rooms}

@@ -7,11 +7,10 @@ from itertools import islice
 from pypihub.catalog.facts import SeenAsset
 from pypihub.catalog.store import Store
 from pypihub.index.model import Listing
-from pypihub.index.names import Owner
+from pypihub.index.names import SUFFIXES, Owner
 
 NOTED_AT_ONCE = 500
 """Files at a time: those of a large repository take megabytes otherwise."""
-_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 
 
 class Successors:
@@ -26,7 +25,7 @@ class Successors:
             (asset.id, asset.name, asset.digest)
             for release in listing.releases
             for asset in release.assets
-            if asset.digest and asset.name.endswith(_DISTRIBUTIONS)
+            if asset.digest and asset.name.endswith(SUFFIXES)
         )
         while some := list(islice(seen, NOTED_AT_ONCE)):
             await self._store.keep_seen(listing.name_with_owner, some)

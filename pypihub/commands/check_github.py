@@ -19,7 +19,7 @@ from pypihub.github.connecting import configured_way
 from pypihub.github.handshake import shake_hands
 from pypihub.github.proxies import Proxies
 from pypihub.github.standing import kind_of
-from pypihub.index.yanked import one_line
+from pypihub.lines import one_line
 
 _SOON = 14  # days in which a token, or a certificate, is about to end
 _MOST_ADDRESSES = 3

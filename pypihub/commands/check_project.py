@@ -19,7 +19,7 @@ from pypihub.index.mapping import Mapping, Rule
 from pypihub.index.model import File, Project, project_of
 from pypihub.index.reasons import Judged, judged
 from pypihub.index.wheel import UnreadableWheelError
-from pypihub.index.yanked import one_line
+from pypihub.lines import one_line
 
 _MOST_SHOWN = 30  # files of each sort
 _MOST_PROJECTS = 1000

@@ -21,7 +21,8 @@ from pypihub.github.nodes import release_number
 from pypihub.index.contents import contents, listed, releases_with
 from pypihub.index.model import Listing, Release
 from pypihub.index.names import Repository, is_repository_name, normalize_project, parse_owner, read_version
-from pypihub.index.yanked import one_line, yanked_reason, yanked_title
+from pypihub.index.yanked import yanked_reason, yanked_title
+from pypihub.lines import one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ import msgspec
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.github.decoding import Answer, Moment, Number, PageInfo, in_utc
-from pypihub.github.queries import PageSize
+from pypihub.github.queries import PAGE_INFO, PageSize
 from pypihub.index.model import Home
 from pypihub.index.names import Owner
-from pypihub.index.yanked import one_line, yanked_reason
+from pypihub.index.yanked import yanked_reason
+from pypihub.lines import one_line
 
-_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _REPOSITORY = (
     "id nameWithOwner description isPrivate isArchived"
     " releases(first: $releases, orderBy: {field: CREATED_AT, direction: DESC}) { totalCount"
-    f" {_PAGE_INFO} nodes {{ id isDraft publishedAt name"
-    f" releaseAssets(first: $assets) {{ {_PAGE_INFO} nodes {{ name size }} }} }} }}"
+    f" {PAGE_INFO} nodes {{ id isDraft publishedAt name"
+    f" releaseAssets(first: $assets) {{ {PAGE_INFO} nodes {{ name size }} }} }} }}"
 )
 
 
@@ -84,7 +84,7 @@ class OwnedQuery:
             " repositoryOwner(login: $login) { login"
             " repositories(first: $repositories, after: $after, ownerAffiliations: [OWNER],"
             " orderBy: {field: CREATED_AT, direction: DESC}) {"
-            f" {_PAGE_INFO} nodes {{ {_REPOSITORY} }} }} }} }}"
+            f" {PAGE_INFO} nodes {{ {_REPOSITORY} }} }} }} }}"
         )
 
     def variables(self) -> dict[str, object]:

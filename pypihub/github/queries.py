@@ -59,12 +59,15 @@ class PageSize:
         return replace(self, assets=self.assets // 4) if self.assets >= 8 else None
 
 
+PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+"""For `decoding.PageInfo`."""
+
+
 def _asset_fields(digest: bool) -> str:
-    return "pageInfo { hasNextPage endCursor } nodes { id name size createdAt " + ("digest " if digest else "") + "}"
+    return f"{PAGE_INFO} nodes {{ id name size createdAt {'digest ' if digest else ''}}}"
 
 
 _NEWEST_FIRST = "orderBy: {field: CREATED_AT, direction: DESC}"
-_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _PAGE_INFO_BACKWARD = "pageInfo { hasNextPage: hasPreviousPage endCursor: startCursor }"
 
 
@@ -89,7 +92,7 @@ class ListingQuery:
             f"query Listing($owner: String!, $name: String!, $releases: Int!, $assets: Int!{cursors}) {{"
             f" repository(owner: $owner, name: $name) {{ nameWithOwner isArchived isPrivate{self._opposite()}"
             f" releases({bounds}, {_NEWEST_FIRST}) {{"
-            f" totalCount {_PAGE_INFO_BACKWARD if self.backward else _PAGE_INFO}"
+            f" totalCount {_PAGE_INFO_BACKWARD if self.backward else PAGE_INFO}"
             " nodes { id isDraft publishedAt tagName name"
             f" releaseAssets(first: $assets) {{ {_asset_fields(digest)} }} }} }} }} }}"
         )

@@ -15,9 +15,9 @@ from packaging.version import Version
 
 from pypihub.errors import NotFoundError
 from pypihub.index.described import Described
-from pypihub.index.model import File, Project
+from pypihub.index.model import File, Project, preference
 from pypihub.index.names import read_version
-from pypihub.index.simple import Page, asset_url, make_page
+from pypihub.index.simple import Hashes, Page, asset_url, make_page
 
 _LONGEST_VERSION = 200
 
@@ -29,16 +29,12 @@ def shown_version(project: Project, wanted: str | None) -> Version:
     Raises NotFoundError where the project has no such version.
     """
     if wanted is None:
-        return max(project.files, key=_preference).version
+        return max(preference(file.version, is_yanked=file.yanked is not False) for file in project.files)[-1]
     version = read_version(wanted) if len(wanted) <= _LONGEST_VERSION else None
     found = next((file.version for file in project.files if file.version == version), None)
     if found is None:
         raise NotFoundError(f"There is no such version of {project.name}.")
     return found
-
-
-def _preference(file: File) -> tuple[bool, bool, Version]:
-    return file.yanked is False, not file.version.is_prerelease, file.version
 
 
 def describing_wheel(project: Project, version: Version) -> File | None:
@@ -104,18 +100,12 @@ class _Info(Struct, frozen=True, kw_only=True):
     docs_url: None = None
 
 
-class _Hashes(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A dictionary of hashes, in a tenth of its memory."""
-
-    sha256: str | None = None
-
-
 class _FileEntry(Struct, frozen=True, gc=False):
     """A file, in PyPI's words; -1 downloads is PyPI's own way to say that it does not tell."""
 
     filename: str
     url: str
-    digests: _Hashes
+    digests: Hashes
     size: int
     upload_time: str
     upload_time_iso_8601: str
@@ -134,7 +124,7 @@ def _file_entry(file: File, root: str) -> _FileEntry:
     return _FileEntry(
         filename=file.filename,
         url=asset_url(file, root),
-        digests=_Hashes(file.sha256),
+        digests=Hashes(file.sha256),
         size=file.size,
         upload_time=f"{time:%Y-%m-%dT%H:%M:%S}",
         upload_time_iso_8601=f"{time:%Y-%m-%dT%H:%M:%S.%fZ}",

@@ -128,6 +128,11 @@ class ListedProject(Struct, frozen=True, gc=False):
     is_prerelease: bool
 
 
+def preference(version: Version, *, is_yanked: bool) -> tuple[bool, bool, Version]:
+    """The rank of a version: an installer takes the highest, so one that is yanked or a pre-release where all are."""
+    return not is_yanked, not version.is_prerelease, version
+
+
 def project_of(listing: Listing, name: NormalizedName) -> Project:
     """The project `name` as the listing shows it; without files where the listing has none of it.
 

@@ -26,7 +26,9 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 _FILENAME = re.compile(r"[\x21-\x7e]+")
-SDIST_SUFFIXES = (".tar.gz", ".zip")
+WHEEL_SUFFIX, SDIST_SUFFIXES = ".whl", (".tar.gz", ".zip")
+SUFFIXES = (WHEEL_SUFFIX, *SDIST_SUFFIXES)
+"""How the names of distribution files end."""
 _LONGEST_NAME = 200
 # A wheel's name stands for every combination of its tags. Real ones have a dozen; 255 characters fit 64,000.
 _MOST_TAGS = 200

@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from pypihub.errors import NotFoundError, UpstreamError
 from pypihub.index.mapping import Mapping
-from pypihub.index.model import Home, ListedProject
+from pypihub.index.model import Home, ListedProject, preference
 from pypihub.index.names import SDIST_SUFFIXES, FileNames, Owner, Repository, normalize_project
 
 MOST_PROJECTS = 100_000
@@ -35,8 +35,8 @@ class _Seen:
 
     @property
     def rank(self) -> tuple[bool, bool, Version]:
-        """By what the newest one is told: an installer would take it."""
-        return not self.is_yanked, not self.version.is_prerelease, self.version
+        """By what the newest one is told."""
+        return preference(self.version, is_yanked=self.is_yanked)
 
 
 class Projects:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 
 from pypihub.index.model import Asset, Listing, Release, project_of
-from pypihub.index.names import SDIST_SUFFIXES, FileNames, read_filename, read_version
-from pypihub.index.yanked import one_line
+from pypihub.index.names import SUFFIXES, FileNames, read_filename, read_version
+from pypihub.lines import one_line
 
 _LONGEST_VERSION = 100
-_SUFFIXES = (".whl", *SDIST_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,9 @@ def _why_not(release: Release, asset: Asset, names: FileNames) -> str:
 
 def _no_file_of(filename: str, project: NormalizedName) -> str:
     """Why a name is none of the project's files."""
-    suffix = next((suffix for suffix in _SUFFIXES if filename.lower().endswith(suffix)), None)
+    suffix = next((suffix for suffix in SUFFIXES if filename.lower().endswith(suffix)), None)
     if suffix is None:
-        return f"it is neither a wheel nor an sdist ({', '.join(_SUFFIXES)})"
+        return f"it is neither a wheel nor an sdist ({', '.join(SUFFIXES)})"
     if not filename.endswith(suffix):
         return f"its name should end in {suffix}, in lower case"
     content = read_filename(filename)

@@ -81,7 +81,7 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 
-class _Hashes(Struct, frozen=True, omit_defaults=True, gc=False):
+class Hashes(Struct, frozen=True, omit_defaults=True, gc=False):
     """A dictionary of hashes, in a tenth of its memory."""
 
     sha256: str | None = None
@@ -95,11 +95,11 @@ class _FileEntry(Struct, frozen=True, rename="kebab", omit_defaults=True, gc=Fal
 
     filename: str
     url: str
-    hashes: _Hashes
+    hashes: Hashes
     size: int
     upload_time: datetime
     requires_python: str | None = None
-    core_metadata: bool | _Hashes = False
+    core_metadata: bool | Hashes = False
     yanked: bool | str = False
 
 
@@ -116,11 +116,11 @@ def _project_json(project: Project) -> dict[str, object]:
 
 
 def _file_entry(file: File) -> _FileEntry:
-    metadata = _Hashes(file.core_metadata) if isinstance(file.core_metadata, str) else file.core_metadata
+    metadata = Hashes(file.core_metadata) if isinstance(file.core_metadata, str) else file.core_metadata
     return _FileEntry(
         file.filename,
         asset_url(file),
-        _Hashes(file.sha256),
+        Hashes(file.sha256),
         file.size,
         file.upload_time.astimezone(UTC),
         file.requires_python,

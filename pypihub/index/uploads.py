@@ -13,12 +13,11 @@ from packaging.version import Version
 from pypihub.errors import UploadRefusedError, UploadTooLargeError
 from pypihub.index.companions import ATTESTATIONS, SIGNATURE, Companion, check_attestations, check_signature
 from pypihub.index.forms import SDIST, WHEEL, Form, quoted
-from pypihub.index.names import FileNames
+from pypihub.index.names import SDIST_SUFFIXES, SUFFIXES, WHEEL_SUFFIX, FileNames
 
 __all__ = ["Companion", "Received", "Upload", "read_upload"]
 
-_SUFFIXES = {WHEEL: (".whl",), SDIST: (".tar.gz", ".zip")}
-_ALL_SUFFIXES = tuple(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
+_SUFFIXES = {WHEEL: (WHEEL_SUFFIX,), SDIST: SDIST_SUFFIXES}
 # GitHub stores any other name under another one: the index would not find it again. It takes `+` as it is.
 _KEPT_BY_GITHUB = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*", re.ASCII)
 _LONGEST_FILENAME = 255
@@ -100,7 +99,7 @@ def _check_filename(filename: str, filetype: str) -> None:
         raise UploadRefusedError(f"The file name is too long: {_LONGEST_FILENAME} characters fit.")
     if "/" in filename or "\\" in filename:
         raise UploadRefusedError(f"The file name {quoted(filename)} is a path: send the name alone.")
-    if not filename.endswith(_ALL_SUFFIXES):
+    if not filename.endswith(SUFFIXES):
         raise UploadRefusedError(f"The file {quoted(filename)} is not taken: only .whl, .tar.gz and .zip are.")
     if "!" in filename:
         raise UploadRefusedError(

@@ -6,8 +6,9 @@ https://packaging.python.org/specifications/simple-repository-api/#yanked
 
 from __future__ import annotations
 
+from pypihub.lines import one_line
+
 _MARK = "[yanked]"
-_LONGEST = 300  # characters; a reason stands beside each file of its release in every page
 
 
 def yanked_reason(title: str) -> str | bool:
@@ -24,9 +25,3 @@ def yanked_reason(title: str) -> str | bool:
 def yanked_title(reason: str = "") -> str:
     """The title that yanks a release for this reason."""
     return f"{_MARK} {one_line(reason)}".rstrip()
-
-
-def one_line(text: str) -> str:
-    """Text of others for one line: without control characters, which terminals obey, in up to 300 characters."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())[:_LONGEST].rstrip()
