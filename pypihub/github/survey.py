@@ -29,7 +29,7 @@ from pypihub.index.yanked import yanked_reason
 MOST_CALLS = 120
 MOST_POINTS = 300
 MOST_PAGES = 100
-"""Pages of 100 repositories; they leave a third of the points."""
+"""Pages of 100 repositories, or fewer where GitHub finds that too many; they leave a third of the points."""
 AT_ONCE = 4
 RELEASES_AT_ONCE = 250
 """Releases that are asked for in one call: GitHub takes ten seconds at most for it."""
@@ -53,7 +53,8 @@ async def survey(ask: Ask, owner: Owner, sight: Sight) -> None:
     """Shows `sight` what the owner's repositories hold.
 
     At most 120 calls for 300 points are made. Where they do not suffice, what is left out is the oldest: of all
-    repositories the older releases, and repositories beyond the newest 10,000.
+    repositories the older releases, and repositories beyond the newest 10,000; beyond 2,500, 600 or 100 where GitHub
+    finds pages of 100, 25 or 6 too large, for what takes long are the calls.
 
     Raises what `ask` raises; NotFoundError where there is no such owner.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 from support.tables import rows
 
+from pypihub import lines
 from pypihub.catalog import hashes, listings, lookups, publishing, shown, store, tokens, wheels
 from pypihub.config import Config
 from pypihub.daemon import listening, ports, renewing, reports, workers
@@ -25,7 +26,6 @@ from pypihub.index import (
     readme,
     requires,
     uploads,
-    yanked,
     ziptail,
 )
 from pypihub.web import (
@@ -129,7 +129,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("READMEs that are rendered at once", "1"),
     ("READMEs that wait or are rendered", count(readmes.MOST_WAITING)),
     ("the wait for a README", time(readmes.PATIENCE)),
-    ("the reason of a yanked release", f"{yanked._LONGEST} characters"),
+    ("the reason of a yanked release", f"{lines.LONGEST} characters"),
     # Files through PyPIHub
     ('files that are being sent, with `downloads.mode = "proxy"`', count(storage.MOST_DOWNLOADS)),
     ("a download that its reader does not read", time(downloads.LONGEST_PAUSE)),
@@ -187,7 +187,7 @@ BOUNDS: list[tuple[str, str]] = [
     # The root page
     ("calls for an owner's projects", count(survey.MOST_CALLS)),
     ("points for them", count(survey.MOST_POINTS)),
-    ("of them for repositories, of 100 each", count(survey.MOST_PAGES)),
+    ("of them for repositories, of up to 100 each", count(survey.MOST_PAGES)),
     ("calls at once", count(survey.AT_ONCE)),
     ("releases in a call", count(survey.RELEASES_AT_ONCE)),
     ("projects of an owner", count(projects.MOST_PROJECTS)),
