@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import pypihub
 
@@ -89,6 +93,18 @@ def test_imports_go_down(module: str) -> None:
         if name not in _modules() or (_room(name) != room and _FLOOR[_room(name)] <= _FLOOR[room])
     }
     assert not up, f"{module} imports {', '.join(sorted(up))}, which is not below it"
+
+
+def test_what_is_imported_is_declared() -> None:
+    """What comes with a dependency today may be gone from its next version."""
+    project = tomllib.loads((_ROOT.parent / "pyproject.toml").read_text())["project"]
+    wanted = (*project["dependencies"], *project["optional-dependencies"]["demo"])
+    declared = {canonicalize_name(Requirement(each).name) for each in wanted}
+    origins = packages_distributions()
+    tops = {name.partition(".")[0] for module in _modules() for name in _imports(module)}
+    others = tops - sys.stdlib_module_names - {"pypihub"}
+    undeclared = {top for top in others if declared.isdisjoint(map(canonicalize_name, origins[top]))}
+    assert not undeclared
 
 
 def test_no_import_goes_in_a_circle() -> None:
