@@ -53,8 +53,8 @@ async def takes_connections(reactor: Any, port: int, process: Process) -> None:
 class Process(ProcessProtocol):
     """A running command. `code` is its exit status once it ended, negative for a signal.
 
-    It has no GitHub token of whoever runs the tests, and not their virtual environment; `environment` is added to what remains. `in_terminal` gives it a
-    terminal of its own.
+    It has no GitHub token of whoever runs the tests, and not their virtual environment; `environment` is added to what
+    remains. `in_terminal` gives it a terminal of its own.
     """
 
     def __init__(
