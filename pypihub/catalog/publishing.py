@@ -20,7 +20,7 @@ from pypihub.catalog.facts import asset_key
 from pypihub.catalog.store import Store
 from pypihub.catalog.turns import Turns
 from pypihub.config import Publish
-from pypihub.errors import BusyError, ForbiddenError, NotFoundError, PyPIHubError, StoppingError, TokenRefusedError
+from pypihub.errors import ForbiddenError, NotFoundError, PyPIHubError, StoppingError, TokenRefusedError
 from pypihub.github.credentials import Credentials, Token
 from pypihub.github.releases import NewAsset, Releases, RestAsset
 from pypihub.github.rest import GoneError, TakenError
@@ -32,10 +32,9 @@ from pypihub.index.wheel import Metadata
 
 _log = Logger("pypihub")
 
-MOST = 100
-"""Uploads that are taken at once; each is a file on disk."""
 DELIVERED_AT_ONCE = 10
-"""How many of them are on their way to GitHub: they take places of those who read."""
+"""How many uploads are on their way to GitHub: they take places of those who read. How many there are at all
+is for whoever takes them in to bound."""
 CHECKED_AT_ONCE = 2
 MOST_TRIES = 3
 LONGEST_END = 20.0
@@ -92,7 +91,7 @@ class Publishing:
         """Checks what came, and puts it into a release; `received.file` is closed in the end, whatever happens.
 
         Once it has begun it goes on where the caller is cancelled. Raises UploadRefusedError for what cannot be
-        published, ForbiddenError without write access, BusyError, StoppingError, and what `Catalog` raises.
+        published, ForbiddenError without write access, StoppingError, and what `Catalog` raises.
         """
         try:
             self._catalog.admit(credentials)
@@ -100,8 +99,6 @@ class Publishing:
             repository = self._mapping.repository(credentials.owner, upload.name)
             if self._is_stopped:
                 raise StoppingError
-            if len(self._under_way) >= MOST:
-                raise BusyError(f"PyPIHub is publishing {MOST} files already. Try again in a moment.")
         except BaseException:
             received.file.close()
             raise

@@ -15,7 +15,6 @@ from twisted.internet.task import deferLater
 from pypihub.catalog import publishing as module
 from pypihub.catalog.delivery import Published
 from pypihub.errors import (
-    BusyError,
     ForbiddenError,
     NotFoundError,
     OwnerNotServedError,
@@ -379,14 +378,6 @@ async def test_several_processes_agree_on_one_release(box: Box, draft: bool, oth
     assert (release.tag_name, release.is_draft) == ("v1.0", draft)
     assert sorted(release.assets) == sorted(set(names))
     assert all(asset.size for asset in box.assets)
-
-
-@ensureDeferred
-async def test_only_so_many_are_taken(box: Box, press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 2)
-    results = await DeferredList([press.publish(name) for name in (WHEEL, SDIST, SDIST)], consumeErrors=True)
-    assert [ok for ok, _ in results] == [True, True, False]
-    assert results[2][1].check(BusyError)
 
 
 # Ends
