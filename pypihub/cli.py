@@ -140,7 +140,8 @@ def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> Non
     try:
         from pypihub.sandbox.demo import run_demo
     except ImportError as error:
-        raise SystemExit(f"pypihub: the demo needs {error.name}: pip install 'pypihub[demo]'") from None
+        # The name on PyPI belongs to others, whose program must not come in place of this one.
+        raise SystemExit(f"pypihub: the demo needs {error.name}. In PyPIHub's clone: pip install '.[demo]'") from None
 
     def start_daemon(config: Config) -> IService:
         return start_service(make_service(config, reactor))

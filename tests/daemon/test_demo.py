@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,15 @@ async def test_it_serves_until_ctrl_c(reactor: Any, run: Run, port: str) -> None
     demo.signal("INT")
     assert await demo.ends() == 0
     assert "Traceback" not in demo.out + demo.err
+
+
+@ensureDeferred
+async def test_without_its_extra_it_names_nobody_elses_program(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "graphql.py").write_text("raise ModuleNotFoundError(name='graphql')")
+    demo = run("pypihub", "demo", "--once", PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert await demo.ends() == 1
+    # On PyPI `pypihub` is a program of others.
+    assert demo.err == "pypihub: the demo needs graphql. In PyPIHub's clone: pip install '.[demo]'\n"
 
 
 @ensureDeferred
