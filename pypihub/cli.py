@@ -144,7 +144,7 @@ def demo(config: Path | None, folder: Path | None, port: int, once: bool) -> Non
         raise SystemExit(f"pypihub: the demo needs {error.name}. In PyPIHub's clone: pip install '.[demo]'") from None
 
     def start_daemon(config: Config) -> IService:
-        return start_service(make_service(config, reactor))
+        return start_service(make_service(config, reactor), "--port")
 
     try:
         wanted = load_config(config)

@@ -100,7 +100,7 @@ def _serve_while(
 async def _served(config: Config, reactor: Any) -> AsyncIterator[int]:
     """The port that is served on meanwhile; afterwards it is closed."""
     service = make_service(config, reactor)
-    start_service(service)
+    start_service(service, "--port")
     try:
         await service.ready
         address: Any = next(each for each in service if isinstance(each, Listener)).address

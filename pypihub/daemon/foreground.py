@@ -6,20 +6,20 @@ import signal
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.error import CannotListenError
 
-from pypihub.errors import ConfigError
+from pypihub.daemon.refusals import Keys, ListenError
 
 
-def start_service(service: IService) -> IService:
-    """Starts the service and gives it back; raises ConfigError where a port cannot be had."""
+def start_service(service: IService, port: str | None = None) -> IService:
+    """Starts the service and gives it back; raises ConfigError where a port cannot be had.
+
+    `port` is what named that, where it was not the configuration.
+    """
     try:
         service.privilegedStartService()
         service.startService()
-    except CannotListenError as error:
-        raise ConfigError(_describe(error)) from None
-    except (OSError, OverflowError, TypeError, ValueError) as error:  # no port, no folder, no address
-        raise ConfigError(f"cannot listen there: {error}. Check server.host, server.port, server.endpoint.") from None
+    except ListenError as error:
+        raise (error.named(Keys(port, port)) if port else error) from None
     return service
 
 
@@ -49,9 +49,3 @@ def run_service(service: IService, reactor: Any) -> None:
     reactor.run()
     if failures:
         raise failures[0]
-
-
-def _describe(error: CannotListenError) -> str:
-    where = f"{error.interface or '*'} port {error.port}" if isinstance(error.port, int) else f"{error.port!s}"
-    why = getattr(error.socketError, "strerror", None) or error.socketError
-    return f"cannot listen on {where}: {why}. Choose another one, or end what uses it."

@@ -11,6 +11,7 @@ from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -27,6 +28,7 @@ from pypihub.certificates import read_certificates
 from pypihub.config import Server
 from pypihub.config.endpoints import SSL_KEYS, check_endpoint, pem_files
 from pypihub.daemon.activation import check_names, is_activated
+from pypihub.daemon.refusals import Keys, ListenError
 from pypihub.errors import ConfigError
 
 _log = Logger("pypihub")
@@ -50,6 +52,13 @@ def make_endpoints(server: Server, reactor: Any, adopting: Any) -> list[IStreamS
         return [SSL4ServerEndpoint(reactor, server.port, context, backlog=BACKLOG, interface=server.host)]
     kind = TCP6ServerEndpoint if ":" in server.host else TCP4ServerEndpoint
     return [kind(reactor, server.port, backlog=BACKLOG, interface=server.host)]
+
+
+def keys_of(server: Server) -> Keys:
+    """What names the places of `make_endpoints` in the configuration."""
+    if server.endpoint is not None:
+        return Keys("server.endpoint", "server.endpoint")
+    return Keys("server.host", "server.port")
 
 
 def in_force(old: Server, new: Server) -> Server:
@@ -104,14 +113,21 @@ def _context(crt: Path, key_file: Path, keys: tuple[str, str]) -> CertificateOpt
 class Listener(Service):
     """Listens on one endpoint. A port that cannot be had is an error at once, while the daemon starts.
 
-    `address` is where it listens, once it does; `tells` is a line for the log about it, or empty. Where it `accepts`,
-    connections that were made before it stops are accepted.
+    `keys` are what names the endpoint in the configuration. `address` is where it listens, once it does; `tells` is a
+    line for the log about it, or empty. Where it `accepts`, connections that were made before it stops are accepted.
     """
 
     def __init__(
-        self, endpoint: IStreamServerEndpoint, site: IProtocolFactory, *, tells: str = TELLS, accepts: bool = True
+        self,
+        endpoint: IStreamServerEndpoint,
+        site: IProtocolFactory,
+        keys: Keys,
+        *,
+        tells: str = TELLS,
+        accepts: bool = True,
     ) -> None:
         self._endpoint = endpoint
+        self._keys = keys
         self._site = site
         self._tells = tells
         self._accepts = accepts
@@ -127,11 +143,15 @@ class Listener(Service):
         return str(self.address) if host is None else readable(host, number)
 
     def privilegedStartService(self) -> None:
-        """Listens before twistd gives up its privileges."""
+        """Listens before twistd gives up its privileges; raises ListenError."""
         failures: list[Failure] = []
         self._endpoint.listen(self._site).addCallbacks(self._listens, failures.append)
-        if failures:
+        if not failures:
+            return
+        try:
             failures[0].raiseException()
+        except (CannotListenError, OSError, OverflowError, TypeError, ValueError) as error:  # no port, no address
+            raise ListenError(error, self._keys) from None
 
     def startService(self) -> None:
         """Listens, if that is not done yet."""

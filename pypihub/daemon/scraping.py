@@ -14,6 +14,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from pypihub.daemon.listening import Listener, described
+from pypihub.daemon.refusals import Keys
 
 _log = Logger("pypihub")
 
@@ -69,5 +70,6 @@ class _Page(Resource):
 
 def metrics_listener(endpoint: str, collect: Callable[[], Deferred[bytes]], reactor: Any) -> Listener:
     """What listens for those who collect metrics; raises ConfigError for an endpoint that Twisted does not know."""
-    place = described(reactor, endpoint, "metrics.endpoint")
-    return Listener(place, MetricsSite(collect), tells="Metrics are at http://{address}/metrics")
+    key = "metrics.endpoint"
+    place = described(reactor, endpoint, key)
+    return Listener(place, MetricsSite(collect), Keys(key, key), tells="Metrics are at http://{address}/metrics")

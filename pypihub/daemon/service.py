@@ -15,7 +15,7 @@ from pypihub.config import Config, load_config
 from pypihub.daemon.activation import AdoptedPorts, without_systemd
 from pypihub.daemon.doors import Doors
 from pypihub.daemon.house import House, build_house
-from pypihub.daemon.listening import TELLS, Listener, make_endpoints, readable
+from pypihub.daemon.listening import TELLS, Listener, keys_of, make_endpoints, readable
 from pypihub.daemon.logs import PLAIN, Manner
 from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
 from pypihub.daemon.ports import InheritedPorts
@@ -109,7 +109,8 @@ def make_service(
     doors = Doors(ports or reactor, AdoptedPorts(reactor))
     endpoints = make_endpoints(config.server, doors, doors)
     serving = Serving(config, build, doors)
-    listeners = [Listener(endpoint, serving.site, tells=TELLS if ports is None else "") for endpoint in endpoints]
+    keys, tells = keys_of(config.server), TELLS if ports is None else ""
+    listeners = [Listener(endpoint, serving.site, keys, tells=tells) for endpoint in endpoints]
     alone = Alone(serving, listeners, Renewals(serving, reactor))
     if config.metrics.endpoint is not None:
         from pypihub.daemon.metrics import Metrics  # Prometheus' library takes some memory

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, ProcessProtocol
 
 from pypihub.catalog.publishing import LONGEST_END
 from pypihub.config import Config, load_config
-from pypihub.daemon.listening import Listener, in_force, make_endpoints
+from pypihub.daemon.listening import Listener, in_force, keys_of, make_endpoints
 from pypihub.daemon.logs import Manner
 from pypihub.daemon.notify import FOR_THIS_PROCESS
 from pypihub.daemon.ports import OpenedPorts
@@ -64,7 +64,7 @@ def make_supervisor(
         return started
 
     workers = [Worker(number, spawn, reactor, watchdog, manner.write) for number in range(1, server.workers + 1)]
-    listeners = [Listener(endpoint, _Nothing(), accepts=False) for endpoint in endpoints]
+    listeners = [Listener(endpoint, _Nothing(), keys_of(server), accepts=False) for endpoint in endpoints]
     supervisor = Supervisor(config, file, workers, ports, listeners)
     if config.metrics.endpoint is not None:
         metrics_listener(config.metrics.endpoint, supervisor.metrics, reactor).setServiceParent(supervisor)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -43,6 +45,42 @@ class Options(usage.Options):
             _log.warn("The log is twistd's: log.file and log.format are left aside, see twistd --help")
 
 
+class CannotStart(SystemExit, Exception):  # noqa: N818 - its name stands before the line on the terminal
+    """The end of twistd with one line and status 1.
+
+    As a SystemExit it is no traceback. As an Exception it has twistd take its PID file away and, in the background,
+    tell the terminal; which reads `str`, of 100 bytes with the name of this class.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = f"pypihub: {message}"
+
+
+class Starting(MultiService):
+    """Services whose start can fail by the configuration; raises CannotStart then."""
+
+    def privilegedStartService(self) -> None:
+        """Starts what needs privileges."""
+        with _in_one_line():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Starts all else."""
+        with _in_one_line():
+            super().startService()
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise CannotStart(error.message) from None
+
+
 def makeService(options: Options) -> IService:
     """The service for twistd; nothing listens until it is started."""
-    return options.service
+    starting = Starting()
+    options.service.setServiceParent(starting)
+    return starting
