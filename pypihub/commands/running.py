@@ -22,8 +22,12 @@ _INTERRUPTED = 130
 
 
 def run_in_reactor(work: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -> NoReturn:
-    """Runs `work(reactor)` and ends the process: status 0, 1 with the error's line, or 130 after SIGINT."""
+    """Runs `work(reactor)` and ends the process: status 0, 1 with the error's line, or 130 after SIGINT.
+
+    Raises BrokenPipeError where nobody reads what is printed any more, which click ends by status 1 without a word.
+    """
     is_done = False
+    unread: list[BrokenPipeError] = []
 
     async def told(reactor: Any) -> None:
         nonlocal is_done
@@ -31,11 +35,16 @@ def run_in_reactor(work: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -
             await work(reactor)
         except PyPIHubError as error:
             raise SystemExit(f"pypihub: {error.message}") from None
+        except BrokenPipeError as error:  # `react` would print a traceback of it
+            unread.append(error)
         is_done = True
 
     try:
         react(lambda reactor: Deferred.fromCoroutine(told(reactor)))
-    except SystemExit as end:  # a signal leaves 0 there, and the work undone
+    except SystemExit as end:
+        if unread:
+            raise unread[0] from None
+        # A signal leaves 0 there, and the work undone.
         raise SystemExit(end.code or (0 if is_done else _INTERRUPTED)) from None
 
 

@@ -54,12 +54,17 @@ async def _yank(config: Config, token: Token, wish: Wish, reactor: Any) -> None:
         with progress(reactor, f"Reading the releases of {wish.repository}"):
             listing = await github.listing(token, wish.repository)
         releases = github.releases(token, listing.name_with_owner)
-        for release in releases_with(listing, wish.version, wish.project):
-            title = new_title(release, wish)
-            if title is not None:
-                with progress(reactor, f"Changing the title of release {release.tag}"):
-                    await releases.rename(release_number(release.id), title)
-            click.echo(f"{_describe(release, listing)} {_outcome(release, title)}")
+        told: list[str] = []
+        try:
+            for release in releases_with(listing, wish.version, wish.project):
+                title = new_title(release, wish)
+                if title is not None:
+                    with progress(reactor, f"Changing the title of release {release.tag}"):
+                        await releases.rename(release_number(release.id), title)
+                told.append(f"{_describe(release, listing)} {_outcome(release, title)}")
+        finally:  # of what was done, also where the rest failed; and when all is done, for nobody may read it
+            for line in told:
+                click.echo(line)
 
 
 def new_title(release: Release, wish: Wish) -> str | None:

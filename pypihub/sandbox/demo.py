@@ -40,11 +40,15 @@ def run_demo(
     `start_daemon` gives the running service of a configuration and raises ConfigError where it cannot run.
     Of `config` all counts but [server], which GitHub and whose packages, and the cache's folder. `folder` holds the
     files to publish, else there are samples. With `once` it ends after the installation.
+    Raises BrokenPipeError where nobody reads what it says any more.
     """
     status = [1]
+    unread: list[Any] = []
 
     def finish(result: int | Failure) -> None:
-        if isinstance(result, Failure):
+        if isinstance(result, Failure) and result.check(BrokenPipeError):
+            unread.append(result.value)
+        elif isinstance(result, Failure):
             result.printTraceback(file=sys.stderr)
         else:
             status[0] = result
@@ -56,6 +60,8 @@ def run_demo(
 
     reactor.callWhenRunning(start)
     reactor.run()
+    if unread:
+        raise unread[0]
     return status[0]
 
 
