@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
@@ -15,8 +15,9 @@ from pypihub.commands.scene import Scene
 from pypihub.commands.steps import Outcome, failed, left_out, passed
 from pypihub.config import GitHub
 from pypihub.errors import NotFoundError, PyPIHubError, UpstreamUnreachableError
-from pypihub.index.mapping import Mapping, Rule
-from pypihub.index.model import File, Project, project_of
+from pypihub.index.mapping import Mapping as Rules
+from pypihub.index.mapping import Rule
+from pypihub.index.model import File, Listing, Project, project_of
 from pypihub.index.reasons import Judged, judged
 from pypihub.index.wheel import UnreadableWheelError
 from pypihub.lines import one_line
@@ -102,17 +103,21 @@ async def count_assets(scene: Scene) -> Outcome:
 
 
 async def judge_files(scene: Scene) -> Outcome:
-    """Which files count for the project, and why others do not."""
+    """Which files count for the project, and why others do not; and which version installers take."""
     project = _project(scene)
     scene.shown = project_of(scene.listing, project)
     all_judged = list(judged(scene.listing, project))
-    notes = tuple(_judgements(all_judged))
+    notes = tuple(_judgements(all_judged, {file.asset_id: file for file in scene.shown.files}))
     count = Counter(each.reason is None for each in all_judged)
     detail = f"{_counted(count[True], 'file')} of {project} counted, {count[False]} not"
     if not count[True]:
         return failed(detail, f"Attach a wheel or an sdist of {project}, named as its build tool names it.", notes)
-    versions = scene.shown.versions
-    return passed(f"{detail}; {_counted(len(versions), 'version')}, the highest is {versions[-1]}", notes)
+    versions, taken = scene.shown.versions, _taken(scene.shown)
+    detail += f"; {_counted(len(versions), 'version')}, the highest is {versions[-1]}"
+    if not taken:
+        return failed(*_none_is_taken(scene.listing, scene.shown, detail), notes)
+    version = str(taken[-1].version)
+    return passed(detail if version == versions[-1] else f"{detail}, installers take {version}", notes)
 
 
 async def begin_download(scene: Scene) -> Outcome:
@@ -150,25 +155,51 @@ async def read_metadata(scene: Scene) -> Outcome:
     return passed(f"of {scene.asset.name}{wants}")
 
 
-def _judgements(all_judged: Sequence[Judged]) -> Iterator[str]:
+def _taken(project: Project) -> list[File]:
+    """The files that installers choose from: none that is yanked, and pre-releases where there is nothing else."""
+    final = [file for file in project.files if not file.version.is_prerelease]
+    return [file for file in final or project.files if file.yanked is False]
+
+
+def _none_is_taken(listing: Listing, project: Project, detail: str) -> tuple[str, str]:
+    """That installers find nothing, and what helps."""
+    remedy = f"Bring one back: pypihub yank {listing.name_with_owner} VERSION --undo"
+    if all(file.yanked is not False for file in project.files):
+        return f"{detail}; every version is yanked, so installers take none that is not pinned.", f"{remedy}."
+    return (
+        f"{detail}; every version that is no pre-release is yanked, so installers take none.",
+        f"{remedy}; or allow pre-releases (--pre).",
+    )
+
+
+def _judgements(all_judged: Sequence[Judged], shown: Mapping[str, File]) -> Iterator[str]:
     """A line for each file: first those that do not count, the newest releases' first."""
     for counts in (False, True):
         some = [each for each in all_judged if (each.reason is None) == counts]
         for each in some[:_MOST_SHOWN]:
             where = f"{one_line(each.asset.name)} ({one_line(each.release.tag)})"
-            yield f"✓ {where}" if counts else f"– {where}: {each.reason}"
+            yield f"✓ {where}{_marks(shown[each.asset.id])}" if counts else f"– {where}: {each.reason}"
         if len(some) > _MOST_SHOWN:
             yield f"and {len(some) - _MOST_SHOWN:,} more that {'count' if counts else 'do not'}"
 
 
+def _marks(file: File) -> str:
+    """What keeps installers from a file that counts."""
+    marks = ", pre-release" if file.version.is_prerelease else ""
+    if file.yanked is False:
+        return marks
+    return f"{marks}, yanked: {file.yanked}" if isinstance(file.yanked, str) else f"{marks}, yanked"
+
+
 def _newest(project: Project) -> File:
-    """A file of the highest version, a wheel where there is one."""
-    files = [file for file in project.files if file.version == project.files[-1].version]
+    """A file of the version that installers take, a wheel where there is one."""
+    taken = _taken(project)
+    files = [file for file in taken if file.version == taken[-1].version]
     return next((file for file in files if file.is_wheel), files[0])
 
 
-def _mapping(github: GitHub) -> Mapping:
-    return Mapping(Rule(rule.patt, rule.repl) for rule in github.replace)
+def _mapping(github: GitHub) -> Rules:
+    return Rules(Rule(rule.patt, rule.repl) for rule in github.replace)
 
 
 def _project(scene: Scene) -> NormalizedName:

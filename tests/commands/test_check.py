@@ -79,6 +79,45 @@ async def test_machines_get_one_document(hub: Hub, found: Check) -> None:
 
 
 @ensureDeferred
+async def test_a_pre_release_is_told_from_what_installers_take(hub: Hub, found: Check) -> None:
+    repository = hub.world.add_repository("octo/app")
+    for version in ("1.0", "1.1", "2.0rc1"):
+        repository.add_release(f"v{version}").add_asset(*sample_wheel("app", version))
+    repository.releases["v1.1"].name = "[yanked] loses data"
+    told = await found("octo", "app")
+    assert (told.code, told.ok) == (0, True)
+    assert told.step["files"]["detail"].endswith("; 3 versions, the highest is 2.0rc1, installers take 1.0")
+    assert told.step["files"]["notes"] == [
+        "✓ app-2.0rc1-py3-none-any.whl (v2.0rc1), pre-release",
+        "✓ app-1.1-py3-none-any.whl (v1.1), yanked: loses data",
+        "✓ app-1.0-py3-none-any.whl (v1.0)",
+    ]
+    assert told.step["download"]["detail"].startswith("app-1.0-py3-none-any.whl ")
+
+
+@pytest.mark.parametrize(
+    ("final", "said", "remedy"),
+    [
+        ("[yanked]", "every version is yanked", "VERSION --undo."),
+        ("2.0rc1", "every version that is no pre-release is yanked", "or allow pre-releases (--pre)."),
+    ],
+)
+@ensureDeferred
+async def test_where_installers_find_no_version_it_fails(
+    hub: Hub, found: Check, final: str, said: str, remedy: str
+) -> None:
+    repository = hub.world.add_repository("octo/app")
+    for version, title in (("1.0", "[Yanked]"), ("2.0rc1", final)):
+        repository.add_release(f"v{version}", name=title).add_asset(*sample_wheel("app", version))
+    told = await found("octo", "app")
+    assert (told.code, told.with_(False)) == (1, ["files"])
+    assert said in told.step["files"]["detail"]
+    assert told.step["files"]["remedy"].startswith("Bring one back: pypihub yank octo/app VERSION --undo")
+    assert told.step["files"]["remedy"].endswith(remedy)
+    assert "✓ app-1.0-py3-none-any.whl (v1.0), yanked" in told.step["files"]["notes"]
+
+
+@ensureDeferred
 async def test_a_terminal_without_the_signs_gets_ascii(hub: Hub, check: Check) -> None:
     publish(hub)
     hub.world.find_repository("octo", "app").add_release("v2", draft=True).add_asset(*sample_wheel("app", "2.0"))  # type: ignore[union-attr]
