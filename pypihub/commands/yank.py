@@ -15,7 +15,7 @@ from packaging.version import Version
 from pypihub.commands.running import github_of, progress, run_in_reactor
 from pypihub.commands.token import find_token, github_host
 from pypihub.config import Config, load_config
-from pypihub.errors import CommandError, NotFoundError
+from pypihub.errors import CommandError, ForbiddenError, NotFoundError
 from pypihub.github.credentials import Token
 from pypihub.github.nodes import release_number
 from pypihub.index.contents import contents, listed, releases_with
@@ -53,6 +53,8 @@ async def _yank(config: Config, token: Token, wish: Wish, reactor: Any) -> None:
     async with github_of(config, reactor) as github:
         with progress(reactor, f"Reading the releases of {wish.repository}"):
             listing = await github.listing(token, wish.repository)
+        if listing.is_archived:  # GitHub would refuse, and a token for more would not help
+            raise ForbiddenError(f"{listing.name_with_owner} is archived on GitHub: nothing can be changed in it.")
         releases = github.releases(token, listing.name_with_owner)
         told: list[str] = []
         try:

@@ -176,16 +176,9 @@ async def test_a_token_that_may_not_write_is_told_what_it_needs(hub: Hub, yank: 
     process = await yank("octo/app", "1.0", PYPIHUB_TOKEN=hub.world.add_token("octo", scopes=[scope]))
     assert (process.code, process.out) == (1, "")
     assert "Contents: write" in process.err
+    assert ". This needs a token that may write" in process.err
     assert len(process.err.splitlines()) == 1
     assert made.releases["v1"].name is None
-
-
-@ensureDeferred
-async def test_an_archived_repository_is_read_only(hub: Hub, yank: Yank) -> None:
-    publish(hub).is_archived = True
-    process = await yank("octo/app", "1.0")
-    assert process.code == 1
-    assert "Repository was archived so is read-only." in process.err
 
 
 @pytest.mark.parametrize("variable", ["PYPIHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"])
@@ -231,6 +224,14 @@ async def test_a_token_that_github_refuses_is_not_shown(yank: Yank) -> None:
     assert process.code == 1
     assert process.err.startswith("pypihub: GitHub does not accept this token.")
     assert "ghp_refused" not in process.err
+
+
+@ensureDeferred
+async def test_in_an_archived_repository_no_token_would_help(hub: Hub, yank: Yank) -> None:
+    publish(hub).is_archived = True
+    process = await yank("octo/app", "1.0")
+    assert process.code == 1
+    assert process.err == "pypihub: octo/app is archived on GitHub: nothing can be changed in it.\n"
 
 
 @ensureDeferred
