@@ -246,6 +246,18 @@ def test_the_cache_lies_beside_the_configuration_or_in_memory(tmp_path: Path) ->
     assert _load(tmp_path, "cache.directory = ''").cache.directory == ""
 
 
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://github.com", "https://api.github.com"),
+        ("https://www.GitHub.com/", "https://api.github.com"),
+        ("https://octo.ghe.com", "https://api.octo.ghe.com"),
+    ],
+)
+def test_githubs_pages_for_people_are_no_api(tmp_path: Path, url: str, api: str) -> None:
+    assert _mistake(tmp_path, f'github.api_url = "{url}"').startswith(f"github.api_url: should be {api}, for ")
+
+
 @pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url", "server.url"])
 @pytest.mark.parametrize(
     "url",

@@ -18,6 +18,7 @@ from pypihub.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from pypihub.github.answers import WrongAddressError
 
 Findings = TypeVar("Findings")
 """What the steps of a walk find out, for those that come later."""
@@ -28,6 +29,11 @@ _REMEDIES: tuple[tuple[type[PyPIHubError], str], ...] = (
     (RateLimitedError, "Wait for it, or use the token of somebody else."),
     (UpstreamTimeoutError, "Try again; where GitHub is far or slow, raise github.timeout."),
     (UpstreamUnreachableError, "Check the network, github.api_url, and https_proxy where there is a proxy."),
+    (
+        WrongAddressError,
+        "Set github.api_url to where GitHub's API is: https://HOST/api/v3 of an Enterprise Server,"
+        " https://api.SUBDOMAIN.ghe.com, or https://api.github.com.",
+    ),
     (UpstreamError, "Try again in a moment; https://www.githubstatus.com tells of GitHub's trouble."),
 )
 

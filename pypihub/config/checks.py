@@ -68,12 +68,20 @@ def checked_github(github: GitHub, folder: Path) -> GitHub:
             raise ConfigError(f"github.owners[{number}]: should be a GitHub user or organization, without a slash")
     api_url = github.api_url.rstrip("/")
     _check_url("github.api_url", api_url)
+    _check_is_api(api_url)
     graphql_url = github.graphql_url or _graphql_url(api_url)
     _check_url("github.graphql_url", graphql_url)
     ca_file = folder / github.ca_file if github.ca_file is not None else None
     if ca_file is not None:
         read_authorities(ca_file, "github.ca_file")
     return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url, ca_file=ca_file)
+
+
+def _check_is_api(api_url: str) -> None:
+    """Raises ConfigError for GitHub's own pages for people, which are no API; of other servers nobody knows."""
+    host = (urlsplit(api_url).hostname or "").removeprefix("www.")
+    if host == "github.com" or re.fullmatch(r"[^.]+\.ghe\.com", host):
+        raise ConfigError(f"github.api_url: should be https://api.{host}, for https://{host} has pages for people")
 
 
 def _graphql_url(api_url: str) -> str:

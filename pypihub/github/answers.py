@@ -57,6 +57,10 @@ class ExhaustedError(UpstreamError):
     """GitHub gave up on a query (502, 504), be it for its size or in passing; smaller pages may do."""
 
 
+class WrongAddressError(UpstreamError):
+    """Where GitHub's GraphQL API should be is something else."""
+
+
 class UnknownFieldError(UpstreamError):
     """The server's schema lacks a field that was asked for; `field` is its name."""
 
@@ -89,6 +93,8 @@ _FORBIDDEN_TYPES = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # cut, HTML, with holes in it, hostile
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _LONGEST_MESSAGE = 300
+_ELSEWHERE = (301, 302, 303, 307, 308, 404, 405, 410)
+"""What other pages answer to a query."""
 
 
 def read_answer(reply: Reply, query: Query[T], now: float) -> T:
@@ -132,8 +138,11 @@ def _index(error: _GraphQLError) -> int | None:
 
 def _read_envelope(reply: Reply, now: float) -> _Envelope:
     refuse_bad_status(reply, now)
+    told = f"GitHub answered the query with status {reply.status}."
+    if reply.status in _ELSEWHERE:
+        raise WrongAddressError(f"{told} Check github.api_url (an Enterprise Server's ends with /api/v3).")
     if reply.status != 200:
-        raise UpstreamError(f"GitHub answered the query with status {reply.status}. Check github.graphql_url.")
+        raise UpstreamError(told)
     with readable():
         return _ENVELOPE.decode(reply.body)
 
@@ -195,12 +204,18 @@ def rate_limited(wait: float | None) -> RateLimitedError:
 
 def _forbidden(reply: Reply, message: str) -> ForbiddenError:
     sso = re.search(r"\burl=(https?://[\x21-\x7e]+)", reply.header("x-github-sso"))
-    return ForbiddenError(f"GitHub refuses this: {shortened(message)}", sso[1] if sso else None)
+    return ForbiddenError(f"GitHub refuses this: {sentence(message)}", sso[1] if sso else None)
 
 
 def shortened(message: str) -> str:
     """GitHub's words, as many of them as fit in a line."""
     return message.strip()[:_LONGEST_MESSAGE] or "no reason given"
+
+
+def sentence(message: str) -> str:
+    """As `shortened`, with a full stop, which GitHub's messages have or have not: more may follow."""
+    words = shortened(message)
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object], now: float) -> PyPIHubError:
@@ -217,7 +232,7 @@ def _error(reply: Reply, errors: tuple[_GraphQLError, ...], query: Query[object]
             return UnknownFieldError(f"This GitHub's schema has no field {shortened(field)}.", field)
     if all(error.type == "NOT_FOUND" and _at_root(error) for error in errors):
         return query.missing()
-    return UpstreamError(f"GitHub answered with an error: {shortened(errors[0].message)}")
+    return UpstreamError(f"GitHub answered with an error: {sentence(errors[0].message)}")
 
 
 def _at_root(error: _GraphQLError) -> bool:

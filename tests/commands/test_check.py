@@ -179,6 +179,20 @@ async def test_what_fails_does_not_hide_what_does_not_need_it(hub: Hub, found: C
 
 
 @ensureDeferred
+async def test_an_address_without_an_api_is_told_by_the_key_to_change(
+    run: Callable[..., Process], hub: Hub, tmp_path: Path
+) -> None:
+    (tmp_path / "hub.toml").write_text(f'[github]\napi_url = "{hub.sandbox.api_url}/wrong"\n')
+    process = run("pypihub", "check", "octo", "-c", "hub.toml", "--json", PYPIHUB_TOKEN=hub.token)
+    assert await process.ends() == 1
+    step = Found(process).step["API"]
+    assert step["detail"] == (
+        "GitHub answered the query with status 404. Check github.api_url (an Enterprise Server's ends with /api/v3)."
+    )
+    assert step["remedy"].startswith("Set github.api_url to where GitHub's API is: ")
+
+
+@ensureDeferred
 async def test_a_configuration_that_cannot_be_used_is_a_step_too(run: Callable[..., Process], tmp_path: Path) -> None:
     (tmp_path / "hub.toml").write_text("[github]\nowner = 'octo'\n")
     process = run("pypihub", "check", "octo", "-c", "hub.toml", "--json", PYPIHUB_TOKEN="ghp_x")
