@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from contextlib import suppress
@@ -30,7 +31,7 @@ class OwnFile:
         try:
             self._descriptor = self._open()
         except OSError as error:
-            raise ConfigError(f"log.file: {file} cannot be written: {error.strerror}") from None
+            raise _unwritable(file, error) from None
 
     def write(self, text: str) -> None:
         """Writes lines, into a new file where the old one is full. What cannot be written is lost."""
@@ -69,6 +70,28 @@ class OwnFile:
 
     def _older(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def check_file(log: Log) -> None:
+    """Raises ConfigError where this user could not open the file of `[log]`, as `OwnFile` does; none is made."""
+    if log.file is None:
+        return
+    folder = log.file.parent
+    try:
+        # Of a pipe that nobody reads from it is not known who will.
+        os.close(os.open(log.file, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise _unwritable(log.file, error) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _unwritable(log.file, PermissionError(errno.EACCES, os.strerror(errno.EACCES))) from None
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise _unwritable(log.file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"log.file: {file} cannot be written: {error.strerror}")
 
 
 def keep_log(log: Log, stdout: IO[str], reactor: Any) -> Manner:

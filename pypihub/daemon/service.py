@@ -16,8 +16,10 @@ from pypihub.daemon.activation import AdoptedPorts, without_systemd
 from pypihub.daemon.doors import Doors
 from pypihub.daemon.house import House, build_house
 from pypihub.daemon.listening import TELLS, Listener, keys_of, make_endpoints, readable
+from pypihub.daemon.logfile import check_file
 from pypihub.daemon.logs import PLAIN, Manner
 from pypihub.daemon.notify import Announced, InitSystem, Starter, watchdog_time
+from pypihub.daemon.places import check_places
 from pypihub.daemon.ports import InheritedPorts
 from pypihub.daemon.reloading import Reloads, tell_of_restart
 from pypihub.daemon.renewing import Renewals
@@ -71,12 +73,15 @@ def announced(
 def check_config(file: Path, reactor: Any) -> str:
     """What a configuration file that can be served means, in one line; raises ConfigError as serving it would.
 
-    Nothing listens, is asked or is opened. Of a socket that systemd hands down only the name is checked.
+    Nothing listens, is asked or is made: whether a port can be had is not known. Of a socket that systemd hands down
+    only the name is checked.
     """
     config = load_config(file)
     server = config.server
     try:
         make_service(msgspec.structs.replace(config, server=without_systemd(server)), reactor)
+        check_places(config)
+        check_file(config.log)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.message}") from None
     if server.endpoint is None:

@@ -90,6 +90,53 @@ def test_a_mistake_is_the_line_that_serving_says(
     assert checking.value.message == serving.value.message
 
 
+@pytest.mark.parametrize("file", ["none/hub.log", "folder", "hub.toml/hub.log"])
+@ensureDeferred
+async def test_a_log_that_cannot_be_written_is_the_line_that_serving_says(run: Run, tmp_path: Path, file: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "hub.toml").write_text(f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\n[log]\nfile = "{file}"\n')
+    checking, serving = run("pypihub", "check-config", "hub.toml"), run("pypihub", "-c", "hub.toml")
+    assert (await checking.ends(), await serving.ends()) == (1, 1)
+    assert serving.err.startswith("pypihub: log.file: ")
+    assert checking.err.replace("hub.toml: ", "", 1) == serving.err
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_log_that_can_be_written_stays_as_it_is(reactor: Any, tmp_path: Path, exists: bool) -> None:
+    log = tmp_path / "hub.log"
+    if exists:
+        log.write_text("before\n")
+    (tmp_path / "hub.toml").write_text('[log]\nfile = "hub.log"\n')
+    assert "is sound" in check_config(tmp_path / "hub.toml", reactor)
+    assert log.exists() is exists
+    assert not exists or log.read_text() == "before\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "metrics", "said"),
+    [
+        ("port = 3142", "tcp:3142", "metrics.endpoint: should not be port 3142, "),
+        ("", "tcp:3141:interface=127.0.0.1", "metrics.endpoint: should not be port 3141, "),
+        ("host = '::'", "tcp6:3141:interface=\\\\:\\\\:1", "metrics.endpoint: should not be port 3141, "),
+        ("endpoint = 'unix:hub.sock'", "unix:hub.sock", "metrics.endpoint: should not be hub.sock, "),
+        ("endpoint = ['tcp:1', 'tcp:2', 'tcp:1']", "tcp:3", "server.endpoint: should not be port 1, "),
+        ("host = '127.0.0.1'", "tcp:3141:interface=127.0.0.2", None),
+        ("host = '::1'", "tcp:3141", None),
+        ("endpoint = ['tcp:0', 'tcp:0', 'unix:a', 'unix:b', 'systemd:domain=INET:name=a']", "tcp:0", None),
+    ],
+)
+def test_two_endpoints_in_one_place_are_a_mistake(
+    reactor: Any, tmp_path: Path, server: str, metrics: str, said: str | None
+) -> None:
+    (tmp_path / "hub.toml").write_text(f'[server]\n{server}\n[metrics]\nendpoint = "{metrics}"\n')
+    if said is None:
+        assert "is sound" in check_config(tmp_path / "hub.toml", reactor)
+        return
+    with pytest.raises(ConfigError) as checking:
+        check_config(tmp_path / "hub.toml", reactor)
+    assert checking.value.message.startswith(f"{tmp_path}/hub.toml: {said}")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
