@@ -17,6 +17,9 @@ from typing import Any, Protocol
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+_log = Logger("pypihub")
 
 FOR_THIS_PROCESS = frozenset(
     {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"}
@@ -75,11 +78,16 @@ class Daemon(Protocol):
 class Announced(MultiService):
     """A daemon whose starter is told when it is ready, as long as it lives, and when it begins to stop.
 
-    `watchdog` are the seconds after which the starter takes silence for a hang; None where it does not mind.
+    `watchdog` are the seconds after which the starter takes silence for a hang; None where it does not mind. It `tells`
+    the log of its end, unless its starter does for all.
     """
 
-    def __init__(self, daemon: Daemon, starter: Starter, watchdog: float | None, reactor: Any) -> None:
+    def __init__(
+        self, daemon: Daemon, starter: Starter, watchdog: float | None, reactor: Any, *, tells: bool = True
+    ) -> None:
         super().__init__()
+        self._tells = tells
+        self._is_started = False
         self._daemon = daemon
         self._starter = starter
         self._watchdog = watchdog
@@ -90,6 +98,7 @@ class Announced(MultiService):
     def startService(self) -> None:
         """Starts the daemon; raises what that raises."""
         super().startService()
+        self._is_started = True
         if self._watchdog is not None:
             self._alive.start(self._watchdog / 2)
         self._daemon.ready.addCallback(lambda _: self.ready())
@@ -97,6 +106,8 @@ class Announced(MultiService):
     def stopService(self) -> Deferred[Any]:
         """Stops the daemon, which is alive until that is done."""
         self._starter.tell("STOPPING=1", "STATUS=Finishes the answers under way")
+        if self._tells and self._is_started:
+            _log.info("PyPIHub is stopping: the answers under way are finished")
         return super().stopService().addBoth(self._ended)
 
     def reloading(self) -> None:
@@ -111,4 +122,6 @@ class Announced(MultiService):
     def _ended(self, result: Any) -> Any:
         if self._alive.running:
             self._alive.stop()
+        if self._tells and self._is_started:
+            _log.info("PyPIHub has stopped")
         return result

@@ -21,11 +21,15 @@ _log = Logger("pypihub")
 class Reloads:
     """Reloads one after the other; who started this process is told, and one line is logged.
 
-    `reload` raises ConfigError for a configuration that is no good, and then leaves all as it was.
+    `reload` raises ConfigError for a configuration that is no good, and then leaves all as it was. Unless it
+    `tells`, for its starter does for all, a line is logged of what failed alone.
     """
 
-    def __init__(self, reload: Callable[[], Coroutine[Any, Any, None]], announced: Announced) -> None:
+    def __init__(
+        self, reload: Callable[[], Coroutine[Any, Any, None]], announced: Announced, *, tells: bool = True
+    ) -> None:
         self._reload = reload
+        self._tells = tells
         self._announced = announced
         self._is_reloading = self._is_due = False
 
@@ -36,7 +40,11 @@ class Reloads:
             return
         self._is_reloading = True
         self._announced.reloading()
-        Deferred.fromCoroutine(self._reload()).addCallbacks(_done, _failed).addBoth(self._over)
+        Deferred.fromCoroutine(self._reload()).addCallbacks(self._done, _failed).addBoth(self._over)
+
+    def _done(self, result: None) -> None:
+        if self._tells:
+            _log.info("The configuration was read again")
 
     def _over(self, result: object) -> None:
         self._is_reloading = False
@@ -67,10 +75,6 @@ def tell_of_restart(started: Config, server: Server, new: Config) -> None:
     ]
     if keys:
         _log.warn("Takes effect after a restart only: {keys}", keys=", ".join(keys))
-
-
-def _done(result: None) -> None:
-    _log.info("The configuration was read again")
 
 
 def _failed(failure: Any) -> None:

@@ -57,9 +57,9 @@ def announced(
 ) -> IService:
     """The daemon, which reads its file again when it is told to by a signal, and tells its starter of that.
 
-    It `tells` the log of what takes a restart. `watchdog` is as for `Announced`.
+    It `tells` the log of its end, of what was read again and what takes a restart. `watchdog` is as for `Announced`.
     """
-    service = Announced(alone, starter, watchdog, reactor)
+    service = Announced(alone, starter, watchdog, reactor, tells=tells)
 
     async def reload() -> None:
         config = load_config(file)
@@ -67,7 +67,7 @@ def announced(
             tell_of_restart(alone.serving.started, alone.serving.server, config)
         await alone.serving.reload(config)
 
-    return obeying(service, Reloads(reload, service).begin, reactor)
+    return obeying(service, Reloads(reload, service, tells=tells).begin, reactor)
 
 
 def check_config(file: Path, reactor: Any) -> str:

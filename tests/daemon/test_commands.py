@@ -76,6 +76,23 @@ async def test_each_request_is_a_line_in_the_log(reactor: Any, run: Run, config:
     assert all(line[:4].isdigit() and said in line for line in lines), lines
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@ensureDeferred
+async def test_the_log_tells_of_the_end_when_it_begins_and_when_it_is_done(
+    reactor: Any, run: Run, config: str, way: list[str]
+) -> None:
+    process = run(*way, config)
+    await front_page(reactor, await process.says("listens on "))
+    process.signal("TERM")
+    assert await process.ends() == 0
+    said = [line.partition(" ")[2] for line in process.out.splitlines()]
+    begun = said.index("[pypihub#info] PyPIHub is stopping: the answers under way are finished")
+    done = said.index("[pypihub#info] PyPIHub has stopped")
+    (request,) = (number for number, line in enumerate(said) if "GET /" in line)
+    assert max(begun, request) < done
+    assert "[pypihub" not in " ".join(said[done + 1 :])
+
+
 @ensureDeferred
 async def test_an_access_log_can_be_turned_off(reactor: Any, run: Run, config: str) -> None:
     with Path(config).open("a") as file:

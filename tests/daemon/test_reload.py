@@ -25,14 +25,14 @@ READ = "The configuration was read again"
 OTHERS = 'owners = ["others"]'
 
 
-async def reload(daemon: Daemon, times: int = 1, workers: int = 1) -> None:
-    """Tells it to reload and waits until it did, the supervisor of workers too."""
+async def reload(daemon: Daemon, times: int = 1) -> None:
+    """Tells it to reload and waits until it did, which the supervisor of workers tells once for all."""
     daemon.process.signal("HUP")
-    wanted = times * (workers + 1 if workers > 1 else 1)
     try:
-        await until(daemon.reactor, lambda: daemon.process.out.count(READ) >= wanted)
+        await until(daemon.reactor, lambda: daemon.process.out.count(READ) >= times)
     except AssertionError:
-        pytest.fail(f"it was not read {wanted} times: {daemon.process.out}{daemon.process.err}")
+        pytest.fail(f"it was not read {times} times: {daemon.process.out}{daemon.process.err}")
+    assert daemon.process.out.count(READ) == times
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -45,7 +45,7 @@ async def test_under_load_no_request_fails_and_then_it_is_stopped_without_a_cut_
     load = Load(github, daemon.endpoint, clients=8)
     for times in range(1, 6):
         await load.more(50)
-        await reload(daemon, times, workers)
+        await reload(daemon, times)
     await load.more(50)
     assert set(load.counts) == {200}, load.counts
     assert load.connections == 8, "a connection was dropped"
@@ -61,7 +61,7 @@ async def test_who_is_served_changes_and_a_bad_file_changes_nothing(github: GitH
     daemon = await serve(github, run, workers=workers)
     await daemon.ask()
     github.configure(workers=workers, github=OTHERS)
-    await reload(daemon, 1, workers)
+    await reload(daemon)
     for _ in range(4):
         assert (await (await daemon.begin()).answer).startswith(b"HTTP/1.1 403 ")
     github.configure(workers=workers, github="timeuot = '1s'")
@@ -71,7 +71,7 @@ async def test_who_is_served_changes_and_a_bad_file_changes_nothing(github: GitH
     for _ in range(4):
         assert (await (await daemon.begin()).answer).startswith(b"HTTP/1.1 403 ")
     github.configure(workers=workers)
-    await reload(daemon, 2, workers)
+    await reload(daemon, 2)
     for _ in range(4):
         await daemon.ask()
     assert daemon.process.out.count("stays as it was") == 1
@@ -115,7 +115,7 @@ async def test_an_init_system_is_told(
     monkeypatch.setenv("NOTIFY_SOCKET", init.address)
     daemon = await serve(github, run, workers=workers)
     await init.is_told("READY=1")
-    await reload(daemon, 1, workers)
+    await reload(daemon)
     await init.is_told("READY=1", times=2)
     github.file.write_text("nonsense")
     daemon.process.signal("HUP")
@@ -131,7 +131,7 @@ async def test_a_worker_that_is_replaced_reads_what_is_there_then(github: GitHub
     daemon = await serve(github, run)
     await daemon.each_answers()
     github.configure(github=OTHERS)
-    await reload(daemon, 1, 2)
+    await reload(daemon)
     for number in (1, 2):
         os.kill(await daemon.pid(number), signal.SIGTERM)
         await daemon.pid(number, times=2)
@@ -219,7 +219,7 @@ async def test_certificates_are_renewed(github: GitHub, run: Run, tmp_path: Path
     if with_tls:
         assert await served(address) == first
     second = renew()
-    await reload(daemon, 1, workers)
+    await reload(daemon)
     if with_tls:
         assert {await served(address) for _ in range(6)} == {second}
     else:

@@ -35,6 +35,7 @@ async def test_each_worker_serves_and_logs_until_all_are_told_to_stop(github: Gi
     daemon.process.signal("TERM")
     assert await daemon.ends() == 0
     assert "the next one" not in daemon.process.out
+    assert [daemon.process.out.count(f"[pypihub#info] PyPIHub {it}") for it in ("is stopping", "has stopped")] == [1, 1]
 
 
 @ensureDeferred
