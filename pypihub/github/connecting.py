@@ -8,8 +8,9 @@ from typing import Any
 from cryptography.x509 import Certificate
 from OpenSSL import SSL, crypto
 from twisted.internet._sslverify import IOpenSSLTrustRoot  # Twisted has no public way to trust two sources at once
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.ssl import platformTrust
 from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.error import SchemeNotSupported
@@ -74,10 +75,23 @@ class _Ways:
         way: IStreamClientEndpoint = (
             Tunnel(self._reactor, proxy, host, uri.port, self._timeout) if proxy else self._directly(host, uri.port)
         )
-        return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), way)
+        return _Quiet(wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), way))
 
     def _directly(self, host: str, port: int) -> IStreamClientEndpoint:
-        return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
+        return _Quiet(HostnameEndpoint(self._reactor, host, port, timeout=self._timeout))
+
+
+@implementer(IStreamClientEndpoint)
+class _Quiet:
+    """An endpoint that has Twisted log nothing of the beginning and the end of each connection."""
+
+    def __init__(self, way: IStreamClientEndpoint) -> None:
+        self._way = way
+
+    def connect(self, protocolFactory: Any) -> Deferred[IProtocol]:
+        """Twisted's: connects."""
+        protocolFactory.noisy = False
+        return self._way.connect(protocolFactory)
 
 
 @implementer(IOpenSSLTrustRoot)

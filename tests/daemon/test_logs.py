@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from pytest_twisted import ensureDeferred
+from support.daemons import GitHub, Run, serve
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from pypihub.daemon.logs import Received
@@ -98,3 +100,14 @@ def test_a_line_without_end_takes_no_memory_without_end(events: list[LogEvent]) 
     received.close()
     assert sum(len(text) for _, _, text in said(events)) == 100 * 65536
     assert len(events) > 1
+
+
+@pytest.mark.parametrize("way", ["twistd", "twist"])
+@ensureDeferred
+async def test_twistds_log_tells_nothing_of_connections_to_github(github: GitHub, run: Run, way: str) -> None:
+    daemon = await serve(github, run, way, workers=1)
+    await daemon.ask()
+    daemon.process.signal("TERM")
+    assert await daemon.ends() == 0
+    assert github.sandbox.calls
+    assert "HTTP11" not in daemon.process.out
