@@ -283,6 +283,13 @@ def test_a_url_is_http_without_credentials(tmp_path: Path, key: str, url: str) -
     assert "secret" not in mistake
 
 
+@pytest.mark.parametrize("end", ["/simple/", "/acme/simple", "/legacy/", "/acme/legacy//"])
+def test_a_servers_url_is_not_that_of_its_index(tmp_path: Path, end: str) -> None:
+    mistake = _mistake(tmp_path, f'server.url = "https://hub.example.org{end}"')
+    assert mistake == "server.url: should be the server's, without /OWNER/simple/ at its end"
+    assert _load(tmp_path, 'server.url = "https://simple/"').server.url == "https://simple"
+
+
 @pytest.mark.parametrize(
     "url", ["https://a.example/$(id)", "https://a.example/`id`", "https://a.example/'x", 'http://"']
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pypihub.commands.environment import ANY_USER, NAME, PYPI
+from pypihub.config.checks import is_index
 from pypihub.errors import CommandError
 from pypihub.index.names import Owner, parse_owner
 
@@ -141,4 +142,6 @@ def _checked(url: str) -> str:
         is_sound = False
     if not is_sound or not url.isascii() or not url.isprintable() or any(mark in url for mark in " @?#\"'\\"):
         raise CommandError("--url should be the server's, such as https://hub.example.org, without credentials.")
+    if is_index(url):
+        raise CommandError("--url should be the server's, without /OWNER/simple/ at its end.")
     return url

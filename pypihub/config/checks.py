@@ -25,6 +25,8 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
         if not _URL.fullmatch(server.url):
             raise ConfigError("server.url: should be a URL of letters, digits and .~:/[]-_")
         server = msgspec.structs.replace(server, url=server.url.rstrip("/"))
+        if is_index(server.url):
+            raise ConfigError("server.url: should be the server's, without /OWNER/simple/ at its end")
     if server.endpoint is not None:
         for key in ("host", "port", "tls"):
             if key in given:
@@ -42,6 +44,11 @@ def checked_server(server: Server, raw: dict[str, Any], folder: Path) -> Server:
     tls = TLS(crt=folder / server.tls.crt, key=folder / server.tls.key)
     read_certificates(tls.crt, tls.key)  # so that a mistake shows at the start and not at the first connection
     return msgspec.structs.replace(server, tls=tls)
+
+
+def is_index(url: str) -> bool:
+    """Whether a server's URL is that of an index, or of uploads: what is below the server is put behind it."""
+    return urlsplit(url).path.rstrip("/").endswith(("/simple", "/legacy"))
 
 
 def _check_proxy(key: str, proxy: str) -> None:

@@ -132,6 +132,8 @@ def test_the_server_is_this_machine_unless_it_is_told() -> None:
         ("octo", "https://me:secret@hub"),
         ("octo", 'https://hub"\nx = "'),
         ("octo", "https://hub:x"),
+        ("octo", "https://hub/acme/simple/"),
+        ("octo", "https://hub/legacy"),
     ],
 )
 def test_what_is_no_owner_or_no_url_is_one_line(owner: str, url: str) -> None:
