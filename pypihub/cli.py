@@ -206,7 +206,22 @@ def check(config: Path | None, owner: str, project: str | None, as_json: bool) -
         raise SystemExit(f"pypihub: {error.message}") from None
 
 
-@main.command(short_help="Run a command that installs packages; it needs no server.")
+class _Running(click.Command):
+    """A command that runs another one, whose options are not its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Click's; an option that is not known here may be meant for the other command."""
+        is_parted = "--" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if is_parted:
+                raise
+            hint = f"If it is COMMAND's, write: {ctx.command_path} OWNER -- COMMAND …"
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+
+@main.command(cls=_Running, short_help="Run a command that installs packages; it needs no server.")
 @_configured
 @click.argument("owner")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

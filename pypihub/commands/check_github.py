@@ -125,7 +125,7 @@ async def count_points(scene: Scene) -> Outcome:
 
 def _until(moment: datetime | None) -> str:
     if moment is None:
-        return "no end is told"
+        return "GitHub tells no expiry"
     days = (moment - datetime.now(UTC)).days
     soon = f" (in {days} days)" if days <= _SOON else ""
     return f"good until {moment.astimezone(UTC):%Y-%m-%d}{soon}"

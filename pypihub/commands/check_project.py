@@ -64,9 +64,12 @@ async def find_repository(scene: Scene) -> Outcome:
     mapping = _mapping(github)
     notes: list[str] = []
     before: str = project
-    for number, (rule, after) in enumerate(zip(github.replace, mapping.steps(project), strict=False), 1):
+    for number, (rule, after) in enumerate(zip(github.replace, mapping.steps(project), strict=False)):
         effect = f"{before} → {one_line(after)}" if after != before else "leaves it as it is"
-        notes.append(f"rule {number}, {one_line(rule.patt.regex.pattern)!r} → {one_line(rule.repl)!r}: {effect}")
+        # As errors of the configuration call it.
+        notes.append(
+            f"github.replace[{number}], {one_line(rule.patt.regex.pattern)!r} → {one_line(rule.repl)!r}: {effect}"
+        )
         before = after
     try:
         scene.repository = mapping.repository(scene.owner, project)

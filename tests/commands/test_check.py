@@ -152,9 +152,9 @@ async def test_each_rules_effect_is_told(hub: Hub, found: Check) -> None:
     )
     told = await found("octo", "octo-tool", more=rules)
     assert told.step["repository"]["notes"] == [
-        "rule 1, '^x-' → '': leaves it as it is",
-        "rule 2, '^octo-' → '': octo-tool → tool",
-        "rule 3, '^too?l$' → 'tools': tool → tools",
+        "github.replace[0], '^x-' → '': leaves it as it is",
+        "github.replace[1], '^octo-' → '': octo-tool → tool",
+        "github.replace[2], '^too?l$' → 'tools': tool → tools",
     ]
     assert told.step["repository"]["detail"] == "octo-tool is looked for in octo/tools, by github.replace"
     assert told.with_(False) == ["files"]  # its files are those of another project
@@ -248,7 +248,7 @@ async def test_scopes_expiry_and_points_are_told(hub: Hub, found: Check) -> None
     assert "no scope repo" in told.step["releases"]["remedy"]
     fine = hub.world.add_token("octo", scopes=["contents:read"])
     told = await found("octo", "app", PYPIHUB_TOKEN=fine)
-    assert told.step["access"]["detail"] == "accepted; its permissions GitHub does not tell; no end is told"
+    assert told.step["access"]["detail"] == "accepted; its permissions GitHub does not tell; GitHub tells no expiry"
     assert told.code == 0
 
 

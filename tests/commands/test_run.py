@@ -224,6 +224,8 @@ async def test_the_command_has_the_terminals_input(during: Run) -> None:
         (["--", "no-such-command"], 127, "pypihub: no-such-command: there is no such command.\n"),
         ([], 2, "What is to run?"),
         (["--env-file", "x", "--", "true"], 2, "What is to run?"),
+        (["pip", "--version"], 2, "If it is COMMAND's, write: pypihub run OWNER -- COMMAND …"),
+        (["--nopypi", "--", "pip"], 2, "Error: No such option '--nopypi'. Did you mean '--no-pypi'?\n"),
     ],
 )
 @ensureDeferred
