@@ -33,10 +33,11 @@ class _Place(NamedTuple):
 
 
 _ANY, _NONE = 0, -1  # the system chooses one; there is none
+_HIGHEST = 65535
 
 
 def check_places(config: Config) -> None:
-    """Raises ConfigError where two endpoints of the configuration would listen in one place.
+    """Raises ConfigError where two endpoints of the configuration would listen in one place, or at no port.
 
     Those that systemd opens, or whose port the system chooses, do not. Raises like `make_endpoints`.
     """
@@ -47,8 +48,10 @@ def check_places(config: Config) -> None:
     if config.metrics.endpoint is not None:
         _note(noting, [described(noting, config.metrics.endpoint, "metrics.endpoint")])
     for number, place in enumerate(noting.places):
+        key = "server.endpoint" if number < first else "metrics.endpoint"
+        if place.port > _HIGHEST:
+            raise ConfigError(f"{key}: should have a port of at most {_HIGHEST}, not {place.port}")
         if any(place.meets(other) for other in noting.places[:number]):
-            key = "server.endpoint" if number < first else "metrics.endpoint"
             where = f"port {place.port}" if place.port != _NONE else place.address
             raise ConfigError(f"{key}: should not be {where}, where another endpoint of this file listens")
 

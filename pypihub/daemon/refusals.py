@@ -30,7 +30,7 @@ class ListenError(ConfigError):
         number = _number(error)
         key = keys.port if number in _OF_PORT or isinstance(error, OverflowError) else keys.address
         advice = f"Choose another {key}, or end what uses it." if number == _TAKEN else f"Check {key}."
-        super().__init__(f"cannot listen on {_where(error)}: {_why(error, number)}. {advice}")
+        super().__init__(f"cannot listen {_where(error)}: {_why(error, number)}. {advice}")
 
     def named(self, keys: Keys) -> ListenError:
         """The same where something else names the place."""
@@ -53,7 +53,7 @@ def _why(error: Exception, number: int | None) -> str:
 def _where(error: Exception) -> str:
     if isinstance(error, CannotListenError):
         if isinstance(error.port, int):
-            return f"{error.interface or '*'} port {error.port}"
-        return os.fsdecode(error.port)
+            return f"on {error.interface or '*'} port {error.port}"
+        return f"on {os.fsdecode(error.port)}"
     lock = getattr(error, "filename2", None)  # of the Unix socket's, which Twisted makes first
-    return os.fsdecode(lock).removesuffix(".lock") if lock else "it"
+    return f"on {os.fsdecode(lock).removesuffix('.lock')}" if lock else "there"

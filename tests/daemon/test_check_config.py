@@ -120,12 +120,13 @@ def test_a_log_that_can_be_written_stays_as_it_is(reactor: Any, tmp_path: Path, 
         ("host = '::'", "tcp6:3141:interface=\\\\:\\\\:1", "metrics.endpoint: should not be port 3141, "),
         ("endpoint = 'unix:hub.sock'", "unix:hub.sock", "metrics.endpoint: should not be hub.sock, "),
         ("endpoint = ['tcp:1', 'tcp:2', 'tcp:1']", "tcp:3", "server.endpoint: should not be port 1, "),
+        ("", "tcp:65536", "metrics.endpoint: should have a port of at most 65535, not 65536"),
         ("host = '127.0.0.1'", "tcp:3141:interface=127.0.0.2", None),
         ("host = '::1'", "tcp:3141", None),
         ("endpoint = ['tcp:0', 'tcp:0', 'unix:a', 'unix:b', 'systemd:domain=INET:name=a']", "tcp:0", None),
     ],
 )
-def test_two_endpoints_in_one_place_are_a_mistake(
+def test_two_endpoints_in_one_place_or_one_at_no_port_are_a_mistake(
     reactor: Any, tmp_path: Path, server: str, metrics: str, said: str | None
 ) -> None:
     (tmp_path / "hub.toml").write_text(f'[server]\n{server}\n[metrics]\nendpoint = "{metrics}"\n')

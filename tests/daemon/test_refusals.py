@@ -58,14 +58,14 @@ async def test_in_the_background_the_terminal_is_told_and_the_log(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('host = "192.0.2.1"', "192.0.2.1 port 3141: Cannot assign requested address. Check server.host."),
-        ('host = "no.such.invalid"', "no.such.invalid port 3141: Name or service not known. Check server.host."),
-        ('endpoint = "unix:/none/x.sock"', "/none/x.sock: No such file or directory. Check server.endpoint."),
+        ('host = "192.0.2.1"', "on 192.0.2.1 port 3141: Cannot assign requested address. Check server.host."),
+        ('host = "no.such.invalid"', "on no.such.invalid port 3141: Name or service not known. Check server.host."),
+        ('endpoint = "unix:/none/x.sock"', "on /none/x.sock: No such file or directory. Check server.endpoint."),
         (
             'endpoint = "unix:hub.toml"',
-            "hub.toml: Address already in use. Choose another server.endpoint, or end what uses it.",
+            "on hub.toml: Address already in use. Choose another server.endpoint, or end what uses it.",
         ),
-        ('endpoint = "tcp:99999"', "it: bind(): port must be 0-65535. Check server.endpoint."),
+        ('endpoint = "tcp:99999"', "there: bind(): port must be 0-65535. Check server.endpoint."),
     ],
 )
 @ensureDeferred
@@ -73,7 +73,7 @@ async def test_an_address_that_is_none_is_one_line(run: Run, tmp_path: Path, tex
     (tmp_path / "hub.toml").write_text(f"[server]\n{text}\n")
     process = run("pypihub", "-c", "hub.toml")
     assert await process.ends() == 1
-    assert process.out + process.err == f"pypihub: cannot listen on {said}\n"
+    assert process.out + process.err == f"pypihub: cannot listen {said}\n"
 
 
 @ensureDeferred
