@@ -118,7 +118,6 @@ def test_endpoints_are_taken_as_they_are(tmp_path: Path, endpoint: str) -> None:
         ("https://github.example/api/v3", "https://github.example/api/graphql"),
         ("https://github.example/api/v3/", "https://github.example/api/graphql"),
         ("https://api.octo.ghe.com", "https://api.octo.ghe.com/graphql"),
-        ("https://[::1]:8443", "https://[::1]:8443/graphql"),
     ],
 )
 def test_the_graphql_url_follows_from_the_api_url(tmp_path: Path, api_url: str, graphql_url: str) -> None:
@@ -267,6 +266,13 @@ def test_the_cache_lies_beside_the_configuration_or_in_memory(tmp_path: Path) ->
 )
 def test_githubs_pages_for_people_are_no_api(tmp_path: Path, url: str, api: str) -> None:
     assert _mistake(tmp_path, f'github.api_url = "{url}"').startswith(f"github.api_url: should be {api}, for ")
+
+
+@pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url"])
+@pytest.mark.parametrize("host", ["code_host.example", "[::1]:8443", "-code.example", "code..example"])
+def test_githubs_host_is_one_that_can_be_asked(tmp_path: Path, key: str, host: str) -> None:
+    mistake = _mistake(tmp_path, f'{key} = "https://{host}/api/v3"')
+    assert mistake == f"{key}: should have a host of letters, digits, dots and hyphens"
 
 
 @pytest.mark.parametrize("key", ["github.api_url", "github.graphql_url", "server.url"])

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from hyperlink import EncodedURL
 
 from pypihub.certificates import read_authorities, read_certificates
 from pypihub.config.endpoints import check_endpoint
@@ -78,10 +79,20 @@ def checked_github(github: GitHub, folder: Path) -> GitHub:
     _check_is_api(api_url)
     graphql_url = github.graphql_url or _graphql_url(api_url)
     _check_url("github.graphql_url", graphql_url)
+    for key, url in (("api_url", api_url), ("graphql_url", graphql_url)):
+        _check_host(f"github.{key}", url)
     ca_file = folder / github.ca_file if github.ca_file is not None else None
     if ca_file is not None:
         read_authorities(ca_file, "github.ca_file")
     return msgspec.structs.replace(github, api_url=api_url, graphql_url=graphql_url, ca_file=ca_file)
+
+
+def _check_host(key: str, url: str) -> None:
+    """Raises ConfigError for a host that treq cannot ask: with an underscore, or an address of IPv6."""
+    try:
+        EncodedURL.from_text(url).to_uri()
+    except ValueError:
+        raise ConfigError(f"{key}: should have a host of letters, digits, dots and hyphens") from None
 
 
 def _check_is_api(api_url: str) -> None:
