@@ -116,7 +116,7 @@ def build_house(
     pages = Pages(catalog, hasher, memory, threads, reactor, lifetime=config.cache.ttl, tally=tally)
     front = Front(memory, hasher, refused, reactor.seconds, tally)
     readmes = Readmes(memory, reactor)
-    browsing = _browsing(config, catalog, pages, readmes)
+    browsing = _browsing(config, catalog, pages, readmes, threads)
     app = App(catalog, pages, browsing, front, reactor.seconds, proxies=config.downloads.mode == "proxy")
     uploads = Uploads(catalog.admit, publishing, max_size=config.publish.max_size)
     client_address = ClientAddress(config.server.trusted_proxies)
@@ -133,10 +133,10 @@ def _logs_requests(log: Log) -> bool:
     return log.access and log.level in ("debug", "info")
 
 
-def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes) -> Browsing:
+def _browsing(config: Config, catalog: Catalog, pages: Pages, readmes: Readmes, threads: Threads) -> Browsing:
     images = config.pages.remote_images
     sites = Sites(server=config.server.url, github=web_url(config.github.api_url))
-    return Browsing(catalog, pages, readmes, Templates(remote_images=images), sites, images=images)
+    return Browsing(catalog, pages, readmes, Templates(remote_images=images), threads, sites, images=images)
 
 
 def _knowledge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,12 +12,15 @@ from packaging.utils import NormalizedName
 
 from pypihub import __version__
 from pypihub.catalog.catalog import Catalog
+from pypihub.catalog.snapshots import Snapshot
+from pypihub.catalog.threads import Threads
 from pypihub.index.about import About, about
 from pypihub.index.installing import NO_SERVER, TOKEN, installing
+from pypihub.index.model import Listing
 from pypihub.index.overview import LONGEST_SEARCH, overview
 from pypihub.index.readme import Readme
 from pypihub.index.simple import Page
-from pypihub.web.pages import Found, Pages, Wish
+from pypihub.web.pages import Found, Pages, Told, Wish
 from pypihub.web.readmes import Readmes
 from pypihub.web.templating import Templates
 
@@ -39,12 +43,21 @@ class Browsing:
     """
 
     def __init__(
-        self, catalog: Catalog, pages: Pages, readmes: Readmes, templates: Templates, sites: Sites, *, images: bool
+        self,
+        catalog: Catalog,
+        pages: Pages,
+        readmes: Readmes,
+        templates: Templates,
+        threads: Threads,
+        sites: Sites,
+        *,
+        images: bool,
     ) -> None:
         self._catalog = catalog
         self._pages = pages
         self._readmes = readmes
         self._templates = templates
+        self._threads = threads
         self._sites = sites
         self._images = images
 
@@ -54,7 +67,7 @@ class Browsing:
         owner, search = wish.credentials.owner, search[:LONGEST_SEARCH]
 
         async def render() -> tuple[Page, bool]:
-            view = overview(owner, snapshot.content(), search, page)
+            view = await self._threads.do(snapshot.size, lambda: overview(owner, snapshot.content(), search, page))
             values = {"view": view, "projects": "project/" if is_below else f"{owner}/project/"}
             return self._render("owner.html", owner, "../" * is_below, "./", search, **values), False
 
@@ -68,7 +81,7 @@ class Browsing:
 
         async def render() -> tuple[Page, bool]:
             told = await self._pages.tell(wish.credentials, name, snapshot, version, even_unread=True)
-            view = about(snapshot.content(), told.project, told.version, told.metadata, self._sites.github)
+            view = await self._threads.do(snapshot.size, partial(_about, snapshot, told, self._sites.github))
             readme = await self._readme(view)
             is_taken = view.shown.version == view.current and not view.shown.yanked
             pinned = None if is_taken else view.shown.version
@@ -104,3 +117,7 @@ class Browsing:
         return self._templates.page(
             template, owner=owner, top=top, home=home, search=search, program=f"PyPIHub {__version__}", **values
         )
+
+
+def _about(snapshot: Snapshot[Listing], told: Told, github: str) -> About:
+    return about(snapshot.content(), told.project, told.version, told.metadata, github)

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from pypihub.catalog.catalog import Catalog
 from pypihub.catalog.flights import Flights
 from pypihub.catalog.memory import Memory
+from pypihub.catalog.roots import ListedProjects
 from pypihub.catalog.snapshots import Snapshot
 from pypihub.catalog.threads import Threads
 from pypihub.errors import UpstreamError
@@ -116,7 +117,7 @@ class Pages:
         for_people = wish.for_people and form is Format.TEXT_HTML
 
         async def render() -> tuple[Page, bool]:
-            return root_page((project.name for project in snapshot.content()), form, for_people=for_people), False
+            return await self._threads.do(snapshot.size, partial(_root_page, snapshot, form, for_people)), False
 
         return await self.find(wish, "simple" + _PEOPLE * for_people, form, snapshot, render)
 
@@ -192,3 +193,7 @@ class Pages:
         ready = ready_page(page, encoding, snapshot, self._reactor.seconds() + lifetime)
         self._memory.put(key, ready, ready.size)
         return ready
+
+
+def _root_page(snapshot: Snapshot[ListedProjects], form: Format, for_people: bool) -> Page:
+    return root_page((project.name for project in snapshot.content()), form, for_people=for_people)

@@ -25,6 +25,7 @@ from pypihub.sandbox.samples import sample_sdist, sample_wheel
 PAGE = "/simple/demo/"
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 GZIP = {"Accept-Encoding": "gzip, deflate"}
+LARGE_PATHS = (PAGE, "/pypi/demo/7.0/json", "/project/demo/", "/simple/", "/octo/")
 
 
 def publish(hub: Hub, count: int = 1, repository: str = "octo/demo", **more: Any) -> Any:
@@ -141,7 +142,7 @@ async def test_a_page_of_a_large_listing_is_made_in_a_thread_and_is_the_same(
 ) -> None:
     hub = await make_hub()
     publish(hub, 20).releases["v7"].add_asset(*sample_wheel("demo", "7.0"))
-    asked = [(path, headers) for path in (PAGE, "/pypi/demo/7.0/json", "/project/demo/") for headers in ({}, JSON)]
+    asked = [(path, headers) for path in LARGE_PATHS for headers in ({}, JSON)]
     small = [await hub.get(path, headers=headers) for _ in range(2) for path, headers in asked][len(asked) :]
     in_threads: list[bool] = []
 
