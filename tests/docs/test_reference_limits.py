@@ -10,7 +10,7 @@ from typing import Any
 from support.tables import rows
 
 from pypihub import lines
-from pypihub.catalog import hashes, listings, lookups, publishing, shown, store, tokens, wheels
+from pypihub.catalog import chores, hashes, listings, lookups, publishing, shown, store, threads, tokens, wheels
 from pypihub.config import Config
 from pypihub.daemon import listening, ports, renewing, reports, workers
 from pypihub.github import breaker, downloads, listing, patience, places, points, storage, survey, transport, tunnels
@@ -136,6 +136,13 @@ BOUNDS: list[tuple[str, str]] = [
     ("a download that GitHub's storage does not send", key("github.timeout", time)),
     ("wheels whose METADATA is read ahead at once", count(wheels.READ_AT_ONCE)),
     ("wheels that wait for it", count(wheels.MOST_WAITING)),
+    ("work in the background that failed is not tried again", time(chores.PAUSE)),
+    ("failures that are remembered", count(chores.MOST_FAILED)),
+    (
+        "a listing, packed, or a part of a wheel, that is worked on in a thread",
+        f"{size(threads.LARGE)} and more",
+    ),
+    ("so many threads at once", count(threads.AT_ONCE)),
     ("files that wait to be hashed", count(hashes.MOST_WAITING)),
     ("a file that is hashed", key("metadata.hash_up_to", size)),
     ("METADATA of a wheel", size(headers.LARGEST_METADATA)),
