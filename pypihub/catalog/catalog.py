@@ -178,7 +178,7 @@ class Catalog:
                 raise
             repository = Repository(credentials.owner, old.repository.partition("/")[2])
             snapshot = await self._listings.snapshot(credentials.token, repository, fresh=True)
-            successor = successor_of(old, snapshot.content())
+            successor = await self._threads.do(snapshot.size, lambda: successor_of(old, snapshot.content()))
             if successor is None:
                 raise
         return await self._knowledge.lookups.asset(credentials.token, successor, filename)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from pypihub.errors import PyPIHubError
+from pypihub.errors import NotFoundError, PyPIHubError, UpstreamError
 from pypihub.tally import for_nobody
 
 _log = Logger("pypihub.background")
@@ -65,10 +65,10 @@ class Chores:
             self._under_way.add(name)
             try:
                 await chore()
-            except CancelledError:
-                pass
-            except PyPIHubError:
+            except (UpstreamError, NotFoundError):
                 self._remember_failed(name)  # nobody waits; whoever needs it asks for it and is told
+            except (PyPIHubError, CancelledError):
+                pass  # one caller's limit or refusal is not another's, and costs no call when it comes again
             except Exception:
                 self._remember_failed(name)
                 _log.failure("Work in the background failed")

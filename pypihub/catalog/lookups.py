@@ -25,6 +25,9 @@ MOST_CALLS = 3
 GATHERING = 0.01
 """Seconds in which those gather who do not wait for a call that is under way."""
 
+MOMENT = 5.0
+"""Seconds for which an asset with another name than the wanted one is not asked for again."""
+
 
 class FindAssets(Protocol):
     """Asks GitHub for assets by their node ids: each of them, or its own error."""
@@ -102,11 +105,11 @@ class Lookups:
     async def asset(self, token: Token, asset_id: str, name: str) -> ReleaseAsset:
         """The asset with this node id, as GitHub showed it to this token; raises what GitHub's answer stands for.
 
-        What was found before counts only under this `name`: it may have been renamed.
+        What was found before under another `name` serves for a moment only: it may have been renamed.
         """
-        key = self._hasher(token), asset_id
+        key, now = (self._hasher(token), asset_id), self._reactor.seconds()
         until, asset = self._found.get(key, (0.0, None))
-        if asset is not None and asset.name == name and until > self._reactor.seconds():
+        if asset is not None and now < (until if asset.name == name else until - self._lifetime + MOMENT):
             self._tally.looked("lookup", "hit")
             return asset
         self._tally.looked("lookup", "miss")

@@ -92,7 +92,9 @@ def _check_host(key: str, url: str) -> None:
     try:
         EncodedURL.from_text(url).to_uri()
     except ValueError:
-        raise ConfigError(f"{key}: should have a host of letters, digits, dots and hyphens") from None
+        raise ConfigError(
+            f"{key}: should have a host that is a name by the rules of IDNA, or an IPv4 address"
+        ) from None
 
 
 def _check_is_api(api_url: str) -> None:

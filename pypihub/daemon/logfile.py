@@ -76,18 +76,20 @@ def check_file(log: Log) -> None:
     """Raises ConfigError where this user could not open the file of `[log]`, as `OwnFile` does; none is made."""
     if log.file is None:
         return
-    folder = log.file.parent
-    try:
-        # Of a pipe that nobody reads from it is not known who will.
-        os.close(os.open(log.file, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
-    except FileNotFoundError as error:
-        if not folder.is_dir():
-            raise _unwritable(log.file, error) from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise _unwritable(log.file, PermissionError(errno.EACCES, os.strerror(errno.EACCES))) from None
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise _unwritable(log.file, error) from None
+    reason = _hindrance(log.file.resolve())
+    if reason is not None:
+        raise _unwritable(log.file, OSError(reason, os.strerror(reason)))
+
+
+def _hindrance(file: Path) -> int | None:
+    """Why the file cannot be opened for writing, which is not tried: of a pipe that would end what reads from it."""
+    if file.is_dir():
+        return errno.EISDIR
+    if file.exists():
+        return None if os.access(file, os.W_OK) else errno.EACCES
+    if not file.parent.is_dir():
+        return errno.ENOTDIR if file.parent.exists() else errno.ENOENT
+    return None if os.access(file.parent, os.W_OK | os.X_OK) else errno.EACCES
 
 
 def _unwritable(file: Path, error: OSError) -> ConfigError:

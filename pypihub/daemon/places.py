@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 
@@ -17,10 +18,10 @@ _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - these are compared
 
 
 class _Place(NamedTuple):
-    """A port at an address, or a Unix socket's path as the address."""
+    """A port at an address, or a Unix socket's path as the address, without one."""
 
     address: str
-    port: int
+    port: int | None
 
     def meets(self, other: _Place) -> bool:
         """Whether both cannot be opened, as far as that is certain: IPv6 and IPv4 may do beside each other."""
@@ -28,11 +29,11 @@ class _Place(NamedTuple):
             return False
         if self.address == other.address:
             return True
-        is_of_one_kind = self.port != _NONE and (":" in self.address) == (":" in other.address)
+        is_of_one_kind = self.port is not None and (":" in self.address) == (":" in other.address)
         return is_of_one_kind and not {self.address, other.address}.isdisjoint(_EVERYWHERE)
 
 
-_ANY, _NONE = 0, -1  # the system chooses one; there is none
+_ANY = 0  # the system chooses one
 _HIGHEST = 65535
 
 
@@ -49,16 +50,17 @@ def check_places(config: Config) -> None:
         _note(noting, [described(noting, config.metrics.endpoint, "metrics.endpoint")])
     for number, place in enumerate(noting.places):
         key = "server.endpoint" if number < first else "metrics.endpoint"
-        if place.port > _HIGHEST:
+        if place.port is not None and not 0 <= place.port <= _HIGHEST:
             raise ConfigError(f"{key}: should have a port of at most {_HIGHEST}, not {place.port}")
         if any(place.meets(other) for other in noting.places[:number]):
-            where = f"port {place.port}" if place.port != _NONE else place.address
+            where = f"port {place.port}" if place.port is not None else place.address
             raise ConfigError(f"{key}: should not be {where}, where another endpoint of this file listens")
 
 
 def _note(noting: _Noting, endpoints: list[IStreamServerEndpoint]) -> None:
     for endpoint in endpoints:
-        endpoint.listen(Factory()).addErrback(lambda _: None)  # what cannot be known is found out by listening
+        # What cannot be known, as of endpoints that use other parts of the reactor, is found out by listening.
+        maybeDeferred(endpoint.listen, Factory()).addErrback(lambda _: None)
 
 
 class _Noting(Taken):
@@ -79,5 +81,5 @@ class _Noting(Taken):
 
     def listenUNIX(self, address: str, factory: IProtocolFactory, **options: Any) -> IListeningPort:
         """Notes the path."""
-        self.places.append(_Place(address, _NONE))
+        self.places.append(_Place(address, None))
         return super().listenTCP(0, factory)

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from hyperlink import EncodedURL
 from twisted.internet.interfaces import IReactorTime
 
 from pypihub.errors import PyPIHubError, UpstreamError
@@ -178,17 +177,9 @@ def _origin(url: str) -> tuple[str | None, int | None]:
 
 
 def _checked(url: SignedURL) -> SignedURL:
-    """The URL, if it can be asked, and stand in a Location header; raises UpstreamError where it cannot."""
+    """The URL, if it can stand in a Location header; raises UpstreamError where it cannot."""
     text = url.reveal()
     sound = text.startswith(("https://", "http://")) and text.isascii() and text.isprintable() and " " not in text
-    if not sound or not _origin(text)[0] or not _may_be_sent(text):
+    if not sound or not _origin(text)[0]:
         raise UpstreamError("GitHub gave a download URL that is none.")
     return url
-
-
-def _may_be_sent(url: str) -> bool:
-    """Whether treq can ask there. It takes no host that is no name, and a user in front of an @ for a part of it."""
-    try:
-        return not EncodedURL.from_text(url).to_uri().userinfo
-    except ValueError:  # URLParseError and IDNAError are some
-        return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -14,7 +15,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
 from pypihub import __version__
-from pypihub.errors import UpstreamTimeoutError
+from pypihub.errors import UpstreamError, UpstreamTimeoutError
 from pypihub.github.answers import Reply, read_header
 from pypihub.github.body import Sink, read_body
 from pypihub.github.breaker import Answer, Breaker
@@ -216,6 +217,9 @@ class Transport:
 
 
 def _authorized(source: Source, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers for a source that treq can ask; raises UpstreamError where it cannot, be it that others can."""
+    if not _can_be_asked(source.url.reveal()):
+        raise UpstreamError("PyPIHub cannot ask the host of the download URL that GitHub gave.")
     if source.token is None:
         return headers
     return {
@@ -223,6 +227,14 @@ def _authorized(source: Source, headers: Mapping[str, str]) -> Mapping[str, str]
         "Accept": "application/octet-stream",
         **headers,
     }
+
+
+def _can_be_asked(url: str) -> bool:
+    """Treq takes no host but a name by the rules of IDNA, or an IPv4 address. A user before an @ is part of it."""
+    try:
+        return not EncodedURL.from_text(url).to_uri().userinfo
+    except ValueError:  # URLParseError and IDNAError are some
+        return False
 
 
 def _largest_of_api(response: IResponse) -> int:

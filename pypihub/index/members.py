@@ -12,7 +12,7 @@ from pypihub.errors import PyPIHubError
 MOST_MEMBERS = 100_000
 """Of one archive; the largest on PyPI have some ten thousands."""
 _LONGEST_PATH = 4096  # Linux's PATH_MAX; a header of tar may tell a megabyte
-_DEEPEST_PATH = 250  # parts; real ones have a dozen, and Python's makedirs fails beyond a thousand
+_DEEPEST_PATH = 250  # folders; real ones have a dozen, and Python's makedirs fails beyond a thousand
 _ALWAYS_INFLATED = 64 * 2**20
 _HIGHEST_RATIO = 50
 _SEPARATOR = re.compile(rb"[/\\]")
@@ -69,7 +69,7 @@ def plain_path(name: bytes) -> bytes:
     check_length(name)
     path = name.removesuffix(b"/")
     parts = _SEPARATOR.split(path)
-    if len(parts) > _DEEPEST_PATH:
+    if len(parts) > _DEEPEST_PATH + 1:
         raise BrokenArchiveError(f"The path '{shown(name)}' leads through more than {_DEEPEST_PATH} folders.")
     if b"\0" in path or b".." in parts or b"." in parts or b"" in parts or _DRIVE.match(path):
         raise BrokenArchiveError(f"The path '{shown(name)}' is not plain: it must lead into the archive's own folder.")

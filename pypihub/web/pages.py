@@ -190,7 +190,8 @@ class Pages:
         page, is_pending = await render()
         encoding = key.encoding if len(page.body) >= WORTH_IT else "identity"
         lifetime = min(UNFINISHED, self._lifetime) if is_pending else self._lifetime
-        ready = ready_page(page, encoding, snapshot, self._reactor.seconds() + lifetime)
+        until = self._reactor.seconds() + lifetime
+        ready = await self._threads.do(len(page.body), partial(ready_page, page, encoding, snapshot, until))
         self._memory.put(key, ready, ready.size)
         return ready
 

@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, Logger
 
 from pypihub.catalog import chores as module
 from pypihub.catalog.chores import PAUSE, Chores
-from pypihub.errors import PyPIHubError, UpstreamError
+from pypihub.errors import BusyError, ForbiddenError, PyPIHubError, RateLimitedError, TokenRefusedError, UpstreamError
 from pypihub.tally import VISIT, Visit
 
 
@@ -100,6 +100,16 @@ def test_what_failed_is_not_tried_again_before_a_pause_is_over() -> None:
     clock.advance(0.1)
     assert chores.add("a", work("a"))
     assert work.begun == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimitedError("limit"), TokenRefusedError("401"), ForbiddenError("403"), BusyError()]
+)
+def test_what_one_caller_could_not_do_another_may(error: Exception) -> None:
+    chores, work = Chores(1, 10, Clock().seconds), Work()
+    chores.add("a", work("a"))
+    work.end("a", error)
+    assert chores.add("a", work("a"))
 
 
 def test_only_so_many_failures_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

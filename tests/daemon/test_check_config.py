@@ -90,10 +90,11 @@ def test_a_mistake_is_the_line_that_serving_says(
     assert checking.value.message == serving.value.message
 
 
-@pytest.mark.parametrize("file", ["none/hub.log", "folder", "hub.toml/hub.log"])
+@pytest.mark.parametrize("file", ["none/hub.log", "folder", "hub.toml/hub.log", "link"])
 @ensureDeferred
 async def test_a_log_that_cannot_be_written_is_the_line_that_serving_says(run: Run, tmp_path: Path, file: str) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("none/hub.log")
     (tmp_path / "hub.toml").write_text(f'[server]\nendpoint = "tcp:0:interface=127.0.0.1"\n[log]\nfile = "{file}"\n')
     checking, serving = run("pypihub", "check-config", "hub.toml"), run("pypihub", "-c", "hub.toml")
     assert (await checking.ends(), await serving.ends()) == (1, 1)
@@ -121,6 +122,8 @@ def test_a_log_that_can_be_written_stays_as_it_is(reactor: Any, tmp_path: Path, 
         ("endpoint = 'unix:hub.sock'", "unix:hub.sock", "metrics.endpoint: should not be hub.sock, "),
         ("endpoint = ['tcp:1', 'tcp:2', 'tcp:1']", "tcp:3", "server.endpoint: should not be port 1, "),
         ("", "tcp:65536", "metrics.endpoint: should have a port of at most 65535, not 65536"),
+        ("endpoint = 'tcp:-1'", "tcp:3141", "server.endpoint: should have a port of at most 65535, not -1"),
+        ("endpoint = 'stdio:'", "tcp:3141", None),
         ("host = '127.0.0.1'", "tcp:3141:interface=127.0.0.2", None),
         ("host = '::1'", "tcp:3141", None),
         ("endpoint = ['tcp:0', 'tcp:0', 'unix:a', 'unix:b', 'systemd:domain=INET:name=a']", "tcp:0", None),

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.client import ResponseNeverReceived
 
+from pypihub.catalog.chores import PAUSE
 from pypihub.sandbox.faults import CutBody, Drop, Fault, Hang, Latency, Status
 from pypihub.sandbox.records import Asset, Release
 from pypihub.sandbox.samples import sample_sdist, sample_wheel
@@ -330,10 +331,12 @@ async def test_a_storage_that_ignores_ranges_is_trouble_for_a_large_wheel_only(
 
 
 @ensureDeferred
-async def test_trouble_while_reading_ahead_is_not_the_page_s(hub: Hub) -> None:
+async def test_trouble_while_reading_ahead_is_not_the_page_s(hub: Hub, pass_time: Callable[[float], None]) -> None:
     asset = wheel(release_of(hub))
     hub.sandbox.faults.add(Status(500), where="storage")
     assert (await files(hub))[asset.name]["core-metadata"] is True
+    await background(hub)
+    pass_time(PAUSE)
     await until(hub, lambda: tells(hub, asset.name, "core-metadata"))
     assert hub.asked("storage") == 2
 
@@ -418,11 +421,15 @@ async def test_a_very_large_file_is_not_hashed(hub: Hub, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("fault", [Status(500), CutBody(100), Status(200, b"too short"), Drop()])
 @ensureDeferred
-async def test_a_hash_is_of_the_whole_file_or_there_is_none(hub: Hub, fault: Fault) -> None:
+async def test_a_hash_is_of_the_whole_file_or_there_is_none(
+    hub: Hub, fault: Fault, pass_time: Callable[[float], None]
+) -> None:
     asset = release_of(hub).add_asset(*sample_sdist("demo", "1.0"), digest=False)
     hub.sandbox.faults.add(fault, where="storage")
     await files(hub)
     await calls(hub, "storage", 1)
+    await background(hub)
+    pass_time(PAUSE)
     await until(hub, lambda: tells(hub, asset.name, "hashes"))
     assert (await files(hub))[asset.name]["hashes"] == {"sha256": asset.sha256}
 
@@ -488,7 +495,10 @@ async def test_two_files_that_might_have_taken_its_place_are_none(hub: Hub, draf
 
 
 @ensureDeferred
-async def test_a_renamed_file_is_what_its_new_name_says(make_hub: Callable[..., Any]) -> None:
+async def test_a_renamed_file_is_what_its_new_name_says(
+    make_hub: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pypihub.catalog.lookups.MOMENT", 0.0)
     hub: Hub = await make_hub()
     asset = wheel(release_of(hub))
     name, wrong = asset.name, asset.name.replace("1.0", "1.1")
