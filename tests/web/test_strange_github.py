@@ -151,8 +151,16 @@ async def test_a_number_or_a_time_beyond_all_is_trouble_upstream(make_hub: Any, 
 async def test_a_url_that_cannot_be_asked_is_trouble_upstream(make_hub: Any, mode: str, url: str, end: str) -> None:
     visitor = Visitor(await make_hub(mode=mode))
     reply = await visitor.ask_with(Changed(("data", "nodes", 0, "url"), url), visitor.file + end)
-    is_clients = mode == "redirect" and not end and not url.startswith("https://h:")  # who may be able to ask there
-    assert reply.code == (302 if is_clients else 502)
+    assert reply.code == 502
+
+
+@pytest.mark.parametrize("url", ["https://blob_store:9000/x?y=%20", "http://[::1]:1/x", "https://ab--cd.example/"])
+@ensureDeferred
+async def test_clients_are_led_where_they_alone_can_ask(hub: Hub, url: str) -> None:
+    file = Visitor(hub).file
+    hub.sandbox.faults.add(Changed(("data", "nodes", 0, "url"), url), times=None)
+    redirect, metadata = await hub.get(file), await hub.get(f"{file}.metadata")
+    assert (redirect.code, redirect.header("Location"), metadata.code) == (302, url, 502)
 
 
 @pytest.mark.parametrize("path", ["/simple/demo/", "FILE", "FILE.metadata"])
