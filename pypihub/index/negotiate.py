@@ -116,7 +116,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 def matches_etag(if_none_match: str, etag: str) -> bool:
     """Tells whether an If-None-Match header (a list, `*`, weak tags) names `etag`, so that a 304 will do."""
-    if if_none_match.strip() == "*":
+    if if_none_match.strip() in ("*", etag):  # as most send it
         return True
     return any(match[1] == etag for match in _ENTITY_TAG.finditer(if_none_match))
 

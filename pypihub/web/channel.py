@@ -41,7 +41,8 @@ class HubChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:  # noqa: N802 - Twisted's name
         """Twisted's: the head is there."""
         self._is_in_pieces = False
-        self._path = origin_form(self._path)
+        if self._path[:1] != b"/":
+            self._path = origin_form(self._path)
         super().allHeadersReceived()
         if self.length != 0:
             self.setTimeout(self._limits.body)
