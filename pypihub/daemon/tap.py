@@ -45,7 +45,7 @@ class Options(usage.Options):
             _log.warn("The log is twistd's: log.file and log.format are left aside, see twistd --help")
 
 
-class CannotStart(SystemExit, Exception):  # noqa: N818 - its name stands before the line on the terminal
+class StartError(SystemExit, Exception):
     """The end of twistd with one line and status 1.
 
     As a SystemExit it is no traceback. As an Exception it has twistd take its PID file away and, in the background,
@@ -58,7 +58,7 @@ class CannotStart(SystemExit, Exception):  # noqa: N818 - its name stands before
 
 
 class Starting(MultiService):
-    """Services whose start can fail by the configuration; raises CannotStart then."""
+    """Services whose start can fail by the configuration; raises StartError then."""
 
     def privilegedStartService(self) -> None:
         """Starts what needs privileges."""
@@ -76,7 +76,7 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise CannotStart(error.message) from None
+        raise StartError(error.message) from None
 
 
 def makeService(options: Options) -> IService:

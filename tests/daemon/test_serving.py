@@ -160,6 +160,7 @@ class _Transport:
     """A process that takes signals."""
 
     pid = 1
+    process: Any
 
     def __init__(self) -> None:
         self.signals: list[str] = []
@@ -167,42 +168,44 @@ class _Transport:
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
 
+    def says(self, line: bytes) -> None:
+        """Has the process tell its supervisor."""
+        self.process.childDataReceived(3, line)
 
-def test_a_worker_that_does_not_serve_yet_reloads_once_it_does() -> None:
-    """Before that the signal would end it, or come while it reads the old file."""
-    transport, made = _Transport(), []
+
+def started(watchdog: float | None = None) -> tuple[Worker, _Transport, Clock]:
+    """A worker whose process was started."""
+    transport, clock = _Transport(), Clock()
 
     def spawn(process: Any) -> Any:
-        made.append(process)
+        transport.process = process
         process.makeConnection(transport)
         return transport
 
-    worker = Worker(1, spawn, clock := Clock())
+    worker = Worker(1, spawn, clock, watchdog=watchdog)
     worker.start()
+    return worker, transport, clock
+
+
+def test_a_worker_that_does_not_serve_yet_reloads_once_it_does() -> None:
+    """Before that the signal would end it, or come while it reads the old file."""
+    worker, transport, clock = started()
     reloaded = worker.reload()
     assert transport.signals == []
-    made[0].childDataReceived(3, b"READY=1\n")
+    transport.says(b"READY=1\n")
     assert (transport.signals, reloaded.called) == (["HUP"], False)
-    made[0].childDataReceived(3, b"RELOADING=1\nREADY=1\n")
+    transport.says(b"RELOADING=1\nREADY=1\n")
     assert reloaded.called
     assert not clock.getDelayedCalls()
 
 
 def test_a_worker_is_not_killed_for_a_pause_of_the_supervisor() -> None:
-    transport, made = _Transport(), []
-
-    def spawn(process: Any) -> Any:
-        made.append(process)
-        process.makeConnection(transport)
-        return transport
-
-    worker = Worker(1, spawn, clock := Clock(), watchdog=10)
-    worker.start()
-    made[0].childDataReceived(3, b"READY=1\n")
+    _, transport, clock = started(watchdog=10)
+    transport.says(b"READY=1\n")
     for _ in range(3):
         clock.advance(60)  # the machine was halted; what the worker says is read a moment later
         assert transport.signals == []
-        made[0].childDataReceived(3, b"WATCHDOG=1\n")
+        transport.says(b"WATCHDOG=1\n")
     clock.pump([2.5] * 4)
     assert transport.signals == []
     clock.advance(2.5)
@@ -211,14 +214,7 @@ def test_a_worker_is_not_killed_for_a_pause_of_the_supervisor() -> None:
 
 
 def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(log_lines: list[str]) -> None:
-    transport = _Transport()
-
-    def spawn(process: Any) -> Any:
-        process.makeConnection(transport)
-        return transport
-
-    worker = Worker(1, spawn, clock := Clock())
-    worker.start()
+    worker, _, clock = started()
     reloaded = worker.reload()
     clock.advance(30)
     assert reloaded.called

@@ -106,6 +106,7 @@ BOUNDS: list[tuple[str, str]] = [
     ("of so many repositories and owners", count(listings.MOST_MISSING)),
     ("a file's place and its temporary URL", time(default(lookups.Lookups, "lifetime"))),
     ("so many of them", count(default(lookups.Lookups, "size"))),
+    ("one that has another name than the wanted one", time(lookups.MOMENT)),
     ("listings, pages, READMEs", key("cache.memory", size)),
     ("requests that are answered again at once", f"{front.MOST_KNOWN:,}, in a {front._SHARE}th of that"),
     (

@@ -275,15 +275,15 @@ def longer(length: int, end: str = "", folder: str = "a/") -> str:
     return start + (folder * length)[: length - len(start) - len(end)] + end
 
 
-@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 @pytest.mark.parametrize("length", [4097, 64 * 1024, 2**20 - 100])
-def test_a_path_that_no_system_takes_is_refused_at_once(format: int, length: int) -> None:  # noqa: A002 - tarfile's word
+def test_a_path_that_no_system_takes_is_refused_at_once(kind: int, length: int) -> None:
     link = info(f"{TOP}/link", tarfile.SYMTYPE, "README")
     for sdist in (
-        packed(link, (longer(length, "x"), b""), format=format),
-        packed((("./" * length)[: length - 1] + "x", b""), format=format),
-        packed(info(f"{TOP}/other", tarfile.SYMTYPE, longer(length)), format=format),
-        packed(link, info(f"{TOP}/hard", tarfile.LNKTYPE, longer(length)), format=format),
+        packed(link, (longer(length, "x"), b""), format=kind),
+        packed((("./" * length)[: length - 1] + "x", b""), format=kind),
+        packed(info(f"{TOP}/other", tarfile.SYMTYPE, longer(length)), format=kind),
+        packed(link, info(f"{TOP}/hard", tarfile.LNKTYPE, longer(length)), format=kind),
     ):
         message = refusal(NAME, sdist)
         assert len(sdist) < 10_000

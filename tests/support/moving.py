@@ -251,7 +251,7 @@ def _ask(method: str, url: str, body: object, key: str = "") -> Any:
         {"X-Devpi-Auth": key} if key else {}
     )
     request = Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
-    with urlopen(request, timeout=_STARTS_WITHIN) as answer:  # noqa: S310 - the same
+    with urlopen(request, timeout=_STARTS_WITHIN) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 
 
